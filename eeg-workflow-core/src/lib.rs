@@ -1,1 +1,4 @@
-//! core
+//! Runs EEG processing workflows.
+
+pub mod block;
+pub mod module;
