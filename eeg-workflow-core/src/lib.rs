@@ -1,1 +1,6 @@
 //! core
+
+#[cfg(feature = "builtin")]
+pub mod eeg;
+#[cfg(feature = "builtin")]
+pub mod picture;
