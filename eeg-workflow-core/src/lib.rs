@@ -1,4 +1,10 @@
 //! Runs EEG processing workflows.
 
 pub mod block;
+#[cfg(feature = "builtin")]
+pub mod builtin;
+#[cfg(feature = "builtin")]
+pub mod eeg;
 pub mod module;
+#[cfg(feature = "builtin")]
+pub mod picture;
