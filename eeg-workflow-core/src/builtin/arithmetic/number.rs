@@ -4,7 +4,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::{ToPrimitive, Zero};
 
-use crate::block::{Number, block_error_from};
+use crate::block::{BlockError, Number};
 
 /// Products of integers are at most this long, so that a chain of squarings cannot eat the
 /// machine.
@@ -36,7 +36,11 @@ pub enum ArithmeticError {
     },
 }
 
-block_error_from!(ArithmeticError);
+impl From<ArithmeticError> for BlockError {
+    fn from(error: ArithmeticError) -> Self {
+        Self::from_error(error)
+    }
+}
 
 /// `a + b`: exact for two integers, otherwise in floats.
 ///
