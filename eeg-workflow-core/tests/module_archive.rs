@@ -1,6 +1,8 @@
 //! Archives of modules: every way in which one can be bad is refused, by name, without harm.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::LazyLock;
+
 use eeg_workflow_core::module::{Archive, ArchiveError, ArchiveLimits, ModuleKind};
 use proptest::prelude::*;
 
@@ -37,11 +39,11 @@ fn a_good_archive_gives_its_modules_and_their_files() {
 
 #[test]
 fn the_digest_is_the_sha_256_of_the_bytes() {
-    let read = read(&archive(&[file("A/module.json", b"{}")])).unwrap();
-    assert_eq!(read.digest.len(), 64);
-    assert!(read.digest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
-    let other = Archive::read("Lab.zip", &module("A"), &ArchiveLimits::default()).unwrap();
-    assert_ne!(read.digest, other.digest);
+    let bytes = archive(&[file("A/module.json", b"{}")]);
+    assert_eq!(
+        read(&bytes).unwrap().digest,
+        "c6149088cbbb37ce829af72db47ed4efb310448b624bd7b01ec053da377b6d5e"
+    );
 }
 
 #[test]
@@ -284,8 +286,17 @@ fn an_archive_has_a_plain_file_name() {
     }
 }
 
+static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    archive(&[
+        file("A/module.json", HUNDRED.as_bytes()),
+        file("A/deep/er/text.txt", &[b'a'; 1000]),
+        Entry { mode: 0o100_644, ..file("B/module.json", b"{}") },
+        zeros("B/zeros", 0),
+    ])
+});
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -297,11 +308,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let mut bytes = archive(&[
-            file("A/module.json", HUNDRED.as_bytes()),
-            zeros("A/zeros", 1),
-            Entry { mode: 0o100_644, ..file("B/module.json", b"{}") },
-        ]);
+        let mut bytes = GOOD.clone();
         for (index, byte) in changes {
             let at = index.index(bytes.len());
             bytes[at] = byte;

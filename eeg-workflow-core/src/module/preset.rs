@@ -78,7 +78,7 @@ impl Block for PresetBlock {
         }
         let parameters = Parameters::resolve(self.inner.spec(), |name| values.get(name));
         let parameters = parameters.map_err(|errors| match errors.into_iter().next() {
-            Some(error) => error.into(),
+            Some(error) => BlockError::from_error(error),
             None => BlockError::new("a parameter cannot be used"),
         })?;
         let cx = Context { spec: self.inner.spec(), parameters: &parameters, ..*cx };
