@@ -18,7 +18,10 @@ pub fn reference() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("no reference data in {}: nothing compared", folder.display());
+    eprintln!(
+        "no reference data in {}: nothing compared",
+        folder.display()
+    );
     None
 }
 
@@ -39,7 +42,12 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 }
 
 pub fn strings(value: &Value) -> Vec<&str> {
-    value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect()
 }
 
 /// Bit by bit, any NaN being like any other.
