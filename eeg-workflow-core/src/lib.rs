@@ -1,6 +1,8 @@
-//! core
+//! Runs EEG processing workflows.
 
+pub mod block;
 #[cfg(feature = "builtin")]
 pub mod eeg;
+pub mod module;
 #[cfg(feature = "builtin")]
 pub mod picture;

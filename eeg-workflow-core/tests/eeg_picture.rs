@@ -5,20 +5,12 @@ use eeg_workflow_core::picture::{Align, Axis, Canvas, Color, LineChart, PictureE
 use proptest::prelude::*;
 
 fn chart<'a>(x: &'a [f64], y: &'a [f64]) -> LineChart<'a> {
-    LineChart {
-        title: "title µ",
-        x_label: "x",
-        y_label: "y",
-        x,
-        y,
-    }
+    LineChart { title: "title µ", x_label: "x", y_label: "y", x, y }
 }
 
 /// (width, height, RGB bytes)
 fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(png))
-        .read_info()
-        .unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     (info.width, info.height, pixels)
@@ -60,12 +52,7 @@ fn a_value_that_is_not_finite_is_a_gap() {
     y[40..60].fill(f64::NAN);
     let blue = blue_pixels(&chart(&x, &y).to_png(600, 300).unwrap());
     let columns: std::collections::BTreeSet<usize> = blue.iter().map(|p| p.0).collect();
-    let widest = columns
-        .iter()
-        .zip(columns.iter().skip(1))
-        .map(|(a, b)| b - a)
-        .max()
-        .unwrap();
+    let widest = columns.iter().zip(columns.iter().skip(1)).map(|(a, b)| b - a).max().unwrap();
     assert!(widest > 80, "widest gap {widest} px");
 }
 
@@ -93,10 +80,7 @@ fn empty_constant_and_senseless_data_still_draw() {
 fn a_size_that_cannot_be_is_an_error() {
     for (width, height) in [(0, 0), (10, 500), (500, 0), (20_000, 100), (16_000, 16_000)] {
         let result = chart(&[], &[]).to_png(width, height);
-        assert!(
-            matches!(result, Err(PictureError::Size { .. })),
-            "{width}x{height}"
-        );
+        assert!(matches!(result, Err(PictureError::Size { .. })), "{width}x{height}");
     }
     assert!(chart(&[0.0, 1.0], &[0.0, 1.0]).to_png(64, 64).is_ok());
 }
@@ -107,14 +91,8 @@ fn ticks_are_round_numbers_with_the_digits_they_need() {
         let ticks = Axis::over([low, high]).ticks(count);
         ticks.into_iter().map(|t| t.1).collect()
     };
-    assert_eq!(
-        labels(0.0, 1.0, 5),
-        ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-    );
-    assert_eq!(
-        labels(-250.0, 240.0, 5),
-        ["-200", "-100", "0", "100", "200"]
-    );
+    assert_eq!(labels(0.0, 1.0, 5), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    assert_eq!(labels(-250.0, 240.0, 5), ["-200", "-100", "0", "100", "200"]);
     assert_eq!(labels(0.0, 3e-7, 3), ["0", "1e-7", "2e-7", "3e-7"]);
     assert_eq!(labels(1e9, 1.2e9, 2), ["1.0e9", "1.1e9", "1.2e9"]);
 }
@@ -124,9 +102,7 @@ fn text_takes_the_room_that_was_measured() {
     let mut canvas = Canvas::new(400, 64).unwrap();
     let text = "Stimulus/S  1 — µV";
     let width = Canvas::text_width(text, 20.0).unwrap();
-    canvas
-        .text(text, (10.0, 32.0), 20.0, Align::Left, Color::INK)
-        .unwrap();
+    canvas.text(text, (10.0, 32.0), 20.0, Align::Left, Color::INK).unwrap();
     let (columns, _, pixels) = decode(&canvas.to_png().unwrap());
     let dark: Vec<usize> = pixels
         .chunks_exact(3)
@@ -135,14 +111,8 @@ fn text_takes_the_room_that_was_measured() {
         .map(|(i, _)| i % columns as usize)
         .collect();
     let (left, right) = (*dark.iter().min().unwrap(), *dark.iter().max().unwrap());
-    assert!(
-        left >= 9 && (right - left) as f64 <= width + 2.0,
-        "{left}..{right}, {width}"
-    );
-    assert!(
-        (right - left) as f64 > width * 0.8,
-        "{left}..{right}, {width}"
-    );
+    assert!(left >= 9 && (right - left) as f64 <= width + 2.0, "{left}..{right}, {width}");
+    assert!((right - left) as f64 > width * 0.8, "{left}..{right}, {width}");
 }
 
 proptest! {

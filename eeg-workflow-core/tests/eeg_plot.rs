@@ -8,9 +8,7 @@ use eeg_workflow_core::eeg::{EegPlot, read};
 
 /// (width, height, RGB bytes)
 fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(png))
-        .read_info()
-        .unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     (info.width, info.height, pixels)
@@ -59,10 +57,7 @@ fn a_peak_of_one_sample_is_seen_however_long_the_recording() {
     let plot = EegPlot::default();
     let calm = written(&folder.path().join("calm.vhdr"), &samples, vec![]);
     let rows = 48..60;
-    assert_eq!(
-        blue_columns(&plot.to_png(&calm).unwrap(), rows.clone()),
-        [0; 0]
-    );
+    assert_eq!(blue_columns(&plot.to_png(&calm).unwrap(), rows.clone()), [0; 0]);
     samples[(0, 200_123)] = 30_000;
     let peak = written(&folder.path().join("peak.vhdr"), &samples, vec![]);
     let columns = blue_columns(&plot.to_png(&peak).unwrap(), rows);

@@ -73,9 +73,7 @@ pub fn events_from_annotations(
 ) -> Result<Events, EventError> {
     let counted = || annotations.iter().filter(|a| !is_excluded(&a.description));
     if counted().next().is_none() && !annotations.is_empty() {
-        return Err(EventError::OnlyExcluded {
-            annotations: annotations.len(),
-        });
+        return Err(EventError::OnlyExcluded { annotations: annotations.len() });
     }
     // str is ordered by bytes, which for UTF-8 is the order of code points.
     let distinct: BTreeSet<&str> = counted().map(|a| a.description.as_str()).collect();
@@ -99,10 +97,7 @@ pub fn events_from_annotations(
         .filter_map(|a| {
             let found = ids.binary_search_by(|(d, _)| d.as_str().cmp(&a.description));
             let (_, id) = ids.get(found.ok()?)?;
-            Some(Event {
-                sample: (a.onset * sfreq).round_ties_even() as i64,
-                id: *id,
-            })
+            Some(Event { sample: (a.onset * sfreq).round_ties_even() as i64, id: *id })
         })
         .collect();
     Ok(Events { rows, ids })
@@ -123,11 +118,7 @@ fn brainvision_id(description: &str) -> Option<i32> {
         "SyncStatus/Sync On" => return Some(99_998),
         _ => {}
     }
-    let tail = description
-        .char_indices()
-        .rev()
-        .nth(2)
-        .map_or(0, |(at, _)| at);
+    let tail = description.char_indices().rev().nth(2).map_or(0, |(at, _)| at);
     let (kind, digits) = description.split_at_checked(tail)?;
     let digits = digits.trim();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {

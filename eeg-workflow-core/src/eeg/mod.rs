@@ -26,7 +26,7 @@ mod timestamp;
 
 pub use annotation::Annotation;
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
-pub use formats::{ReadError, read};
+pub use formats::{ReadError, read, read_inside};
 pub use plot::EegPlot;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
 pub use samples::{Encoding, StoredSamples, StoredSamplesError};

@@ -4,12 +4,8 @@ use super::{ChannelKind, Recording};
 use crate::picture::{Align, Axis, Canvas, Color, PictureError};
 
 /// Traces of neighbouring channels differ in colour, so that the eye can follow one.
-const TRACES: [Color; 4] = [
-    Color(31, 97, 160),
-    Color(180, 72, 32),
-    Color(44, 120, 66),
-    Color(118, 66, 144),
-];
+const TRACES: [Color; 4] =
+    [Color(31, 97, 160), Color(180, 72, 32), Color(44, 120, 66), Color(118, 66, 144)];
 const NAME: f64 = 14.0;
 const SMALL: f64 = 12.0;
 const TITLE: f64 = 20.0;
@@ -22,8 +18,9 @@ const RIGHT: f64 = 104.0;
 /// Draws every channel of a recording in a lane of its own, over all of its time.
 ///
 /// A lane is centred on its channel's median, so that offsets of tens of millivolts do not hide
-/// the signal; the offset is written below the channel's name. Channels of one unit share one
-/// scale, wide enough for nearly all that happens; rarer peaks are cut off at the lane's edge.
+/// the signal; the offset is written below the channel's name. Channels that the file holds in
+/// one unit share one scale, wide enough for nearly all that happens; rarer peaks are cut off at
+/// the lane's edge.
 /// Where there are more samples than pixels each pixel column spans the least and the greatest
 /// value in it, so no peak is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,19 +36,17 @@ pub struct EegPlot {
 impl Default for EegPlot {
     /// 1800 x 700 pixels.
     fn default() -> Self {
-        Self {
-            title: String::new(),
-            width: 1800,
-            height: 700,
-        }
+        Self { title: String::new(), width: 1800, height: 700 }
     }
 }
 
 /// A channel ready to be drawn.
 struct Lane {
     name: String,
-    /// Unit in the SI, and channels of the same one share a scale.
+    /// Unit in the SI.
     unit: String,
+    /// Unit in the file; channels of the same one share a scale.
+    scale: String,
     /// What is drawn in the middle of the lane, in SI units.
     centre: f64,
     /// What is drawn at the upper edge, less the centre.
@@ -104,13 +99,7 @@ impl EegPlot {
         }
         area.draw_scales(&mut canvas, &lanes, lane_height)?;
         let (frame_w, frame_h) = (area.width() as i64 + 1, (area.bottom - area.top) as i64 + 1);
-        canvas.frame(
-            area.left as i64,
-            area.top as i64,
-            frame_w,
-            frame_h,
-            Color::INK,
-        );
+        canvas.frame(area.left as i64, area.top as i64, frame_w, frame_h, Color::INK);
 
         let title = if self.title.is_empty() {
             let plural = if n_channels == 1 { "" } else { "s" };
@@ -121,13 +110,7 @@ impl EegPlot {
             self.title.clone()
         };
         let middle = (area.left + area.right) / 2.0;
-        canvas.text(
-            &title,
-            (middle, TOP / 2.0),
-            TITLE,
-            Align::Center,
-            Color::INK,
-        )?;
+        canvas.text(&title, (middle, TOP / 2.0), TITLE, Align::Center, Color::INK)?;
         canvas.to_png()
     }
 }
@@ -158,13 +141,7 @@ impl Area {
             let height = (self.bottom - self.top) as i64;
             canvas.fill(x as i64, self.top as i64, 1, height, Color::GRID);
             canvas.fill(x as i64, self.bottom as i64, 1, 6, Color::INK);
-            canvas.text(
-                &text,
-                (x, self.bottom + 17.0),
-                NAME,
-                Align::Center,
-                Color::INK,
-            )?;
+            canvas.text(&text, (x, self.bottom + 17.0), NAME, Align::Center, Color::INK)?;
         }
         let middle = ((self.left + self.right) / 2.0, self.bottom + 42.0);
         canvas.text("Time (s)", middle, 16.0, Align::Center, Color::INK)
@@ -173,13 +150,7 @@ impl Area {
     fn draw_lane(&self, canvas: &mut Canvas, lane: &Lane, first: bool) -> Result<(), PictureError> {
         let (height, middle) = (self.bottom - self.top, (self.top + self.bottom) / 2.0);
         if !first {
-            canvas.fill(
-                self.left as i64,
-                self.top as i64,
-                self.width() as i64,
-                1,
-                Color::GRID,
-            );
+            canvas.fill(self.left as i64, self.top as i64, self.width() as i64, 1, Color::GRID);
         }
         let y = |value: f64| {
             let share = ((value - lane.centre) / lane.reach).clamp(-1.0, 1.0);
@@ -189,13 +160,7 @@ impl Area {
             Trace::Columns(columns) => self.draw_columns(canvas, columns, y, lane.color),
             Trace::Points(points) => self.draw_points(canvas, points, y, lane.color),
         }
-        canvas.text(
-            &lane.name,
-            (self.left - 12.0, middle),
-            NAME,
-            Align::Right,
-            lane.color,
-        )?;
+        canvas.text(&lane.name, (self.left - 12.0, middle), NAME, Align::Right, lane.color)?;
         if height >= 60.0 {
             let offset = with_unit(lane.centre, &lane.unit, 3);
             let below = (self.left - 12.0, middle + 18.0);
@@ -235,9 +200,7 @@ impl Area {
     ) {
         let step = self.width() / points.len().max(1) as f64;
         let at = |(i, value): (usize, &f64)| {
-            value
-                .is_finite()
-                .then(|| (self.left + i as f64 * step, y(*value)))
+            value.is_finite().then(|| (self.left + i as f64 * step, y(*value)))
         };
         let mut before = None;
         for point in points.iter().enumerate().map(at) {
@@ -257,17 +220,13 @@ impl Area {
     ) -> Result<(), PictureError> {
         let mut done: Vec<&str> = Vec::new();
         for (i, lane) in lanes.iter().enumerate() {
-            if done.contains(&lane.unit.as_str()) {
+            if done.contains(&lane.scale.as_str()) {
                 continue;
             }
-            done.push(&lane.unit);
+            done.push(&lane.scale);
             let a_pixel = 2.0 * lane.reach / (lane_height - 2.0).max(1.0);
             // The largest round amount that fits into the lane, or into two low ones.
-            let room = if lane_height < 40.0 {
-                2.0 * lane_height
-            } else {
-                lane_height * 0.8
-            };
+            let room = if lane_height < 40.0 { 2.0 * lane_height } else { lane_height * 0.8 };
             let amount = round_below(a_pixel * room);
             let length = amount / a_pixel;
             let middle = self.top + (i as f64 + 0.5) * lane_height;
@@ -292,20 +251,14 @@ fn lanes(recording: &Recording, columns: usize) -> Vec<Lane> {
     let mut spreads = Vec::with_capacity(envelopes.len());
     let mut lanes: Vec<Lane> = Vec::with_capacity(envelopes.len());
     for (i, (channel, envelope)) in recording.channels().iter().zip(envelopes).enumerate() {
-        let finite = || {
-            envelope
-                .iter()
-                .filter(|(low, high)| (high - low).is_finite())
-        };
-        let centre = quantile(
-            finite().map(|(low, high)| low / 2.0 + high / 2.0).collect(),
-            0.5,
-        );
+        let finite = || envelope.iter().filter(|(low, high)| (high - low).is_finite());
+        let centre = quantile(finite().map(|(low, high)| low / 2.0 + high / 2.0).collect(), 0.5);
         let peaks = finite().flat_map(|(low, high)| [(low - centre).abs(), (high - centre).abs()]);
-        spreads.push(quantile(peaks.collect(), 0.99));
+        spreads.push(quantile(peaks.collect(), 0.98));
         lanes.push(Lane {
             name: channel.name.clone(),
             unit: si_unit(channel.kind, &channel.unit),
+            scale: channel.unit.clone(),
             centre,
             reach: 1.0,
             color: TRACES[i % TRACES.len()],
@@ -320,20 +273,13 @@ fn lanes(recording: &Recording, columns: usize) -> Vec<Lane> {
         .iter()
         .map(|lane| {
             // One channel that broke loose must not flatten the rest, nor be all that is seen.
-            let same = lanes
-                .iter()
-                .zip(&spreads)
-                .filter(|(l, _)| l.unit == lane.unit);
-            1.15 * quantile(same.map(|(_, s)| *s).collect(), 0.9)
+            let same = lanes.iter().zip(&spreads).filter(|(l, _)| l.scale == lane.scale);
+            1.25 * quantile(same.map(|(_, s)| *s).collect(), 0.9)
         })
         .collect();
     for (lane, shared) in lanes.iter_mut().zip(shared) {
         let least = (lane.centre.abs() * 1e-9).max(1e-12);
-        lane.reach = if shared.is_finite() {
-            shared.max(least)
-        } else {
-            1.0
-        };
+        lane.reach = if shared.is_finite() { shared.max(least) } else { 1.0 };
     }
     lanes
 }
@@ -344,9 +290,7 @@ fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
         return 0.0;
     };
     let at = (last as f64 * share).round() as usize;
-    *values
-        .select_nth_unstable_by(at.min(last), f64::total_cmp)
-        .1
+    *values.select_nth_unstable_by(at.min(last), f64::total_cmp).1
 }
 
 /// The unit in which the library hands out samples of a channel: the file's without its prefix.
@@ -365,10 +309,7 @@ fn si_unit(kind: ChannelKind, unit: &str) -> String {
 /// A number with its unit and the prefix that makes it easy to read, such as `-268.0 µV`.
 fn with_unit(value: f64, unit: &str, digits: i32) -> String {
     let prefixes = [(1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, "")];
-    let fitting = prefixes
-        .iter()
-        .rev()
-        .find(|(f, _)| value.abs() >= *f * 0.999_999);
+    let fitting = prefixes.iter().rev().find(|(f, _)| value.abs() >= *f * 0.999_999);
     let (factor, prefix) = match fitting {
         _ if unit != "V" && unit != "S" => (1.0, ""),
         Some(fitting) => *fitting,
@@ -382,17 +323,12 @@ fn with_unit(value: f64, unit: &str, digits: i32) -> String {
     } else {
         usize::try_from(digits - whole).unwrap_or(0)
     };
-    format!("{scaled:.decimals$} {prefix}{unit}")
-        .trim_end()
-        .to_owned()
+    format!("{scaled:.decimals$} {prefix}{unit}").trim_end().to_owned()
 }
 
 /// The greatest of 1, 2, 5 times a power of ten that is not above `amount`.
 fn round_below(amount: f64) -> f64 {
     let unit = 10f64.powf(amount.log10().floor());
-    let fits = [5.0, 2.0, 1.0]
-        .into_iter()
-        .map(|m| m * unit)
-        .find(|r| *r <= amount);
+    let fits = [5.0, 2.0, 1.0].into_iter().map(|m| m * unit).find(|r| *r <= amount);
     fits.unwrap_or(unit)
 }

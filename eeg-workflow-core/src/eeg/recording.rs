@@ -81,11 +81,7 @@ pub struct Info {
 #[non_exhaustive]
 pub enum RecordingError {
     /// Channels were asked for that are not there.
-    #[error(
-        "no channel {} in the recording, which has {}",
-        quoted(missing),
-        quoted(present)
-    )]
+    #[error("no channel {} in the recording, which has {}", quoted(missing), quoted(present))]
     NoSuchChannel {
         /// The names that are not there.
         missing: Vec<String>,
@@ -119,11 +115,7 @@ fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 40;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("{n:?}")).collect();
     let rest = names.len().saturating_sub(SHOWN);
-    let more = if rest > 0 {
-        format!(" and {rest} more")
-    } else {
-        String::new()
-    };
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     shown.join(", ") + &more
 }
 
@@ -283,16 +275,11 @@ impl Recording {
         }
         let names = || names.iter().map(AsRef::as_ref);
         unique(names())?;
-        let places: HashMap<&str, usize> = self
-            .channel_names()
-            .enumerate()
-            .map(|(i, name)| (name, i))
-            .collect();
+        let places: HashMap<&str, usize> =
+            self.channel_names().enumerate().map(|(i, name)| (name, i)).collect();
         let place = |name: &str| places.get(name).copied();
-        let missing: Vec<String> = names()
-            .filter(|name| place(name).is_none())
-            .map(str::to_owned)
-            .collect();
+        let missing: Vec<String> =
+            names().filter(|name| place(name).is_none()).map(str::to_owned).collect();
         if !missing.is_empty() {
             return Err(RecordingError::NoSuchChannel {
                 missing,
@@ -301,20 +288,14 @@ impl Recording {
         }
         let indices: Vec<usize> = names().filter_map(place).collect();
         let channels = indices.iter().filter_map(|i| self.info.channels.get(*i));
-        let info = Info {
-            channels: channels.cloned().collect(),
-            ..Info::clone(&self.info)
-        };
+        let info = Info { channels: channels.cloned().collect(), ..Info::clone(&self.info) };
         let samples = match &self.samples {
             Samples::Stored(stored) => Samples::Stored(Arc::new(stored.pick(&indices))),
             Samples::Volts(volts) => {
                 Samples::Volts(Arc::new(volts.select(ndarray::Axis(0), &indices)))
             }
         };
-        Ok(Self {
-            info: Arc::new(info),
-            samples,
-        })
+        Ok(Self { info: Arc::new(info), samples })
     }
 }
 
@@ -331,10 +312,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), RecordingError
 
 fn checked(mut info: Info, (rows, n_samples): (usize, usize)) -> Result<Arc<Info>, RecordingError> {
     if info.channels.len() != rows {
-        return Err(RecordingError::ChannelCount {
-            channels: info.channels.len(),
-            rows,
-        });
+        return Err(RecordingError::ChannelCount { channels: info.channels.len(), rows });
     }
     if !(info.sfreq.is_finite() && info.sfreq > 0.0) {
         return Err(RecordingError::SamplingRate { sfreq: info.sfreq });

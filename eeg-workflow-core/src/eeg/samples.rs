@@ -86,10 +86,7 @@ impl StoredSamples {
         let frame = encoding.size().saturating_mul(stored);
         let n_samples = bytes.len().checked_div(frame).unwrap_or(0);
         if n_samples == 0 || gains.is_empty() {
-            return Err(StoredSamplesError::Empty {
-                bytes: bytes.len(),
-                channels: stored,
-            });
+            return Err(StoredSamplesError::Empty { bytes: bytes.len(), channels: stored });
         }
         let channels = gains.iter().take(stored).enumerate();
         Ok(Self {
@@ -98,9 +95,7 @@ impl StoredSamples {
             multiplexed,
             stored,
             n_samples,
-            channels: channels
-                .map(|(index, gain)| StoredChannel { index, gain: *gain })
-                .collect(),
+            channels: channels.map(|(index, gain)| StoredChannel { index, gain: *gain }).collect(),
         })
     }
 
@@ -121,13 +116,8 @@ impl StoredSamples {
 
     /// Only these channels, in this order; indices that do not exist are left out.
     pub(crate) fn pick(&self, indices: &[usize]) -> Self {
-        let channels = indices
-            .iter()
-            .filter_map(|i| self.channels.get(*i).copied());
-        Self {
-            channels: channels.collect(),
-            ..self.clone()
-        }
+        let channels = indices.iter().filter_map(|i| self.channels.get(*i).copied());
+        Self { channels: channels.collect(), ..self.clone() }
     }
 
     /// One channel in volts.
@@ -190,17 +180,16 @@ impl StoredSamples {
         const STRETCH: usize = 256;
         let group = if self.multiplexed { 64 / T::SIZE } else { 1 };
         let rows = flat.par_chunks_mut(self.n_samples * group);
-        rows.zip(self.channels.par_chunks(group))
-            .for_each(|(rows, channels)| {
-                for first in (0..self.n_samples).step_by(STRETCH) {
-                    let last = self.n_samples.min(first + STRETCH);
-                    for (row, channel) in rows.chunks_mut(self.n_samples).zip(channels) {
-                        if let Some(out) = row.get_mut(first..last) {
-                            self.convert::<T>(*channel, first, out);
-                        }
+        rows.zip(self.channels.par_chunks(group)).for_each(|(rows, channels)| {
+            for first in (0..self.n_samples).step_by(STRETCH) {
+                let last = self.n_samples.min(first + STRETCH);
+                for (row, channel) in rows.chunks_mut(self.n_samples).zip(channels) {
+                    if let Some(out) = row.get_mut(first..last) {
+                        self.convert::<T>(*channel, first, out);
                     }
                 }
-            });
+            }
+        });
     }
 
     fn envelope_of<T: Sample>(&self, columns: usize) -> Vec<Vec<Extremes>> {
@@ -231,10 +220,7 @@ impl StoredSamples {
             .map(|s| {
                 let mut low = vec![T::GREATEST; self.stored];
                 let mut high = vec![T::LEAST; self.stored];
-                let frames = self
-                    .bytes
-                    .get(s.start * frame..s.end * frame)
-                    .unwrap_or(&[]);
+                let frames = self.bytes.get(s.start * frame..s.end * frame).unwrap_or(&[]);
                 for frame in frames.chunks_exact(frame) {
                     for ((low, high), value) in low.iter_mut().zip(&mut high).zip(T::decode(frame))
                     {
@@ -243,11 +229,7 @@ impl StoredSamples {
                 }
                 let extremes = |c: &StoredChannel| {
                     let (low, high) = (low.get(c.index), high.get(c.index));
-                    to_extremes(
-                        *low.unwrap_or(&T::GREATEST),
-                        *high.unwrap_or(&T::LEAST),
-                        c.gain,
-                    )
+                    to_extremes(*low.unwrap_or(&T::GREATEST), *high.unwrap_or(&T::LEAST), c.gain)
                 };
                 self.channels.iter().map(extremes).collect()
             })
@@ -271,21 +253,14 @@ pub(crate) fn envelope_of_volts(volts: &[f64], columns: usize) -> Vec<Extremes> 
         .map(|s| {
             let values = volts.get(s).unwrap_or(&[]).iter().copied();
             let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), widen);
-            if low > high {
-                (f64::NAN, f64::NAN)
-            } else {
-                (low, high)
-            }
+            if low > high { (f64::NAN, f64::NAN) } else { (low, high) }
         })
         .collect()
 }
 
 /// NaN widens nothing: every comparison with it is false.
 fn widen<T: Copy + PartialOrd>((low, high): (T, T), value: T) -> (T, T) {
-    (
-        if value < low { value } else { low },
-        if value > high { value } else { high },
-    )
+    (if value < low { value } else { low }, if value > high { value } else { high })
 }
 
 fn to_extremes<T: Sample>(low: T, high: T, gain: f64) -> Extremes {

@@ -52,10 +52,7 @@ impl Timestamp {
 
     /// The date, and the microseconds since its midnight.
     fn split(self) -> ((i64, i64, i64), i64) {
-        (
-            civil_from_days(self.0.div_euclid(DAY)),
-            self.0.rem_euclid(DAY),
-        )
+        (civil_from_days(self.0.div_euclid(DAY)), self.0.rem_euclid(DAY))
     }
 }
 
@@ -66,10 +63,7 @@ impl fmt::Display for Timestamp {
         let ((year, month, day), rest) = self.split();
         let (seconds, micros) = (rest / SECOND, rest % SECOND);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
         if micros != 0 {
             write!(f, ".{micros:06}")?;
         }
@@ -97,11 +91,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }

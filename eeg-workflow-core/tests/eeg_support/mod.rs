@@ -18,10 +18,7 @@ pub fn reference() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!(
-        "no reference data in {}: nothing compared",
-        folder.display()
-    );
+    eprintln!("no reference data in {}: nothing compared", folder.display());
     None
 }
 
@@ -42,12 +39,7 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 }
 
 pub fn strings(value: &Value) -> Vec<&str> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_str().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
 }
 
 /// Bit by bit, any NaN being like any other.
@@ -56,12 +48,7 @@ pub fn same_bits(a: f64, b: f64) -> bool {
 }
 
 pub fn marker(kind: &str, description: &str, sample: i64, size: u64) -> Marker {
-    Marker {
-        kind: kind.into(),
-        description: description.into(),
-        sample,
-        size,
-    }
+    Marker { kind: kind.into(), description: description.into(), sample, size }
 }
 
 pub fn date() -> Timestamp {
@@ -79,11 +66,10 @@ pub fn wave(channels: usize, n_samples: usize) -> Array2<i16> {
 
 /// Writes a recording of EEG channels `C1`, `C2` … at 500 Hz, 0.1 µV a step, and reads it back.
 pub fn written(path: &Path, samples: &Array2<i16>, markers: Vec<Marker>) -> Recording {
-    let channel = |c: usize| Int16Channel {
-        name: format!("C{}", c + 1),
-        unit: "µV".into(),
-        resolution: 0.1,
-    };
+    let channel =
+        |c: usize| Int16Channel {
+            name: format!("C{}", c + 1), unit: "µV".into(), resolution: 0.1
+        };
     let recording = Int16Recording {
         channels: (0..samples.nrows()).map(channel).collect(),
         sfreq: 500.0,

@@ -22,17 +22,12 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
     if brainvision::is_member(path) || brainvision::is_header(&start_of(path)?) {
         return brainvision::read(path);
     }
-    Err(ReadError::UnknownFormat {
-        path: path.to_owned(),
-    })
+    Err(ReadError::UnknownFormat { path: path.to_owned() })
 }
 
 /// The first bytes of a file, enough to tell a format.
 fn start_of(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let io = |source| ReadError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(io)?;
     file.take(256).read_to_end(&mut start).map_err(io)?;
@@ -41,38 +36,23 @@ fn start_of(path: &Path) -> Result<Vec<u8>, ReadError> {
 
 /// A whole file of no more than `limit` bytes.
 fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let io = |source| ReadError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     // A pipe or a device would never end.
     if !metadata.is_file() {
-        return Err(ReadError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(ReadError::NotAFile { path: path.to_owned() });
     }
     if metadata.len() > limit {
-        return Err(ReadError::TooLarge {
-            path: path.to_owned(),
-            size: metadata.len(),
-            limit,
-        });
+        return Err(ReadError::TooLarge { path: path.to_owned(), size: metadata.len(), limit });
     }
     let size = usize::try_from(metadata.len()).unwrap_or(0);
     let mut bytes = Vec::new();
     // An allocation that fails is an error, not the end of the program.
     if bytes.try_reserve_exact(size).is_err() {
-        return Err(ReadError::TooLarge {
-            path: path.to_owned(),
-            size: metadata.len(),
-            limit,
-        });
+        return Err(ReadError::TooLarge { path: path.to_owned(), size: metadata.len(), limit });
     }
-    file.take(metadata.len())
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
+    file.take(metadata.len()).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }
 
@@ -91,6 +71,12 @@ pub enum ReadError {
     /// A folder, a device or the like.
     #[error("{}: not a regular file", path.display())]
     NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file outside the folder that may be read.
+    #[error("{}: leads outside the folder of files", path.display())]
+    Outside {
         /// The file.
         path: PathBuf,
     },

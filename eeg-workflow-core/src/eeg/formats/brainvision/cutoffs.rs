@@ -8,18 +8,14 @@ use std::f64::consts::PI;
 /// that there is none.
 pub(super) fn cutoffs(comment: &str, channels: usize) -> (Option<f64>, Option<f64>) {
     let lines: Vec<&str> = comment.lines().map(str::trim).collect();
-    let software = lines
-        .iter()
-        .position(|l| *l == "S o f t w a r e  F i l t e r s");
+    let software = lines.iter().position(|l| *l == "S o f t w a r e  F i l t e r s");
     let (amplifier, software) = lines.split_at(software.unwrap_or(lines.len()));
     let table = Table::find(software, channels).or_else(|| Table::find(amplifier, channels));
     let Some(table) = table else {
         return (None, None);
     };
     // Where a channel has no filter, nothing is the weakest one.
-    let highpass = table
-        .column("Low Cutoff", f64::min, 0.0)
-        .filter(|f| *f > 0.0);
+    let highpass = table.column("Low Cutoff", f64::min, 0.0).filter(|f| *f > 0.0);
     let lowpass = table.column("High Cutoff", f64::max, f64::INFINITY);
     (highpass, lowpass.filter(|f| f.is_finite()))
 }
@@ -54,11 +50,7 @@ impl<'t> Table<'t> {
             text => {
                 let number = text.parse::<f64>().ok().filter(|n| *n > 0.0)?;
                 // A time constant t is a cut-off at 1 / (2 pi t).
-                Some(if seconds {
-                    1.0 / (2.0 * PI * number)
-                } else {
-                    number
-                })
+                Some(if seconds { 1.0 / (2.0 * PI * number) } else { number })
             }
         });
         let values: Option<Vec<f64>> = values.collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::super::{ReadError, read_whole};
+use super::super::ReadError;
 use super::header::{DataFormat, Header, Orientation};
 use crate::eeg::{StoredSamples, StoredSamplesError};
 
@@ -50,33 +50,19 @@ pub(super) enum Values {
     Volts(Array2<f64>),
 }
 
-pub(super) fn read(path: &Path, header: &Header) -> Result<Values, ReadError> {
-    let bytes = read_whole(path, u64::MAX)?;
+/// The samples in the bytes of a data file; `path` is for messages.
+pub(super) fn parse(bytes: Vec<u8>, path: &Path, header: &Header) -> Result<Values, ReadError> {
     let values = match header.format {
         DataFormat::Binary(encoding) => {
             let gains: Vec<f64> = header.channels.iter().map(|c| c.gain()).collect();
             let multiplexed = header.orientation == Orientation::Multiplexed;
-            StoredSamples::new(
-                bytes,
-                encoding,
-                multiplexed,
-                header.stored_channels(),
-                &gains,
-            )
-            .map(Values::Stored)
-            .map_err(DataError::from)
+            StoredSamples::new(bytes, encoding, multiplexed, header.stored_channels(), &gains)
+                .map(Values::Stored)
+                .map_err(DataError::from)
         }
-        DataFormat::Ascii {
-            decimal_comma,
-            skip_lines,
-            skip_columns,
-        } => {
+        DataFormat::Ascii { decimal_comma, skip_lines, skip_columns } => {
             let text = String::from_utf8_lossy(&bytes);
-            let ascii = Ascii {
-                decimal_comma,
-                skip_columns,
-                channels: header.stored_channels(),
-            };
+            let ascii = Ascii { decimal_comma, skip_columns, channels: header.stored_channels() };
             let lines = text.lines().enumerate().skip(skip_lines);
             let lines = lines.map(|(i, line)| (i + 1, line));
             // The end of a file may be empty; a gap in its middle is not.
@@ -94,10 +80,7 @@ pub(super) fn read(path: &Path, header: &Header) -> Result<Values, ReadError> {
             })
         }
     };
-    values.map_err(|problem| ReadError::Data {
-        path: path.to_owned(),
-        problem,
-    })
+    values.map_err(|problem| ReadError::Data { path: path.to_owned(), problem })
 }
 
 /// Without the channel that nobody describes, if there is one.
@@ -136,10 +119,7 @@ impl Ascii {
     /// A line a channel.
     fn vectorized(&self, lines: &Lines<'_>) -> Result<Array2<f64>, DataError> {
         let Some(lines) = lines.get(..self.channels) else {
-            return Err(DataError::Lines {
-                found: lines.len(),
-                expected: self.channels,
-            });
+            return Err(DataError::Lines { found: lines.len(), expected: self.channels });
         };
         let mut flat = Vec::new();
         let mut n_samples = None;
@@ -156,10 +136,7 @@ impl Ascii {
     }
 
     fn empty(&self) -> DataError {
-        DataError::Empty(StoredSamplesError::Empty {
-            bytes: 0,
-            channels: self.channels,
-        })
+        DataError::Empty(StoredSamplesError::Empty { bytes: 0, channels: self.channels })
     }
 
     /// The numbers of a line behind the columns to skip. Without `expected` any number of them.
@@ -169,11 +146,7 @@ impl Ascii {
         text: &str,
         expected: Option<usize>,
     ) -> Result<Vec<f64>, DataError> {
-        let text = if self.decimal_comma {
-            text.replace(',', ".")
-        } else {
-            text.to_owned()
-        };
+        let text = if self.decimal_comma { text.replace(',', ".") } else { text.to_owned() };
         let text = text.trim();
         let words: Vec<&str> = if text.contains(char::is_whitespace) {
             text.split_whitespace().collect()
@@ -181,26 +154,16 @@ impl Ascii {
             text.split(',').map(str::trim).collect()
         };
         // Some writers count columns to skip that are not there.
-        let skip = if expected == Some(words.len()) {
-            0
-        } else {
-            self.skip_columns
-        };
+        let skip = if expected == Some(words.len()) { 0 } else { self.skip_columns };
         let words = words.get(skip..).unwrap_or(&[]);
         if let Some(expected) = expected
             && words.len() != expected
         {
-            return Err(DataError::Count {
-                line,
-                found: words.len(),
-                expected,
-            });
+            return Err(DataError::Count { line, found: words.len(), expected });
         }
         let number = |word: &&str| {
-            word.parse().map_err(|_| DataError::Number {
-                line,
-                text: word.chars().take(100).collect(),
-            })
+            word.parse()
+                .map_err(|_| DataError::Number { line, text: word.chars().take(100).collect() })
         };
         words.iter().map(number).collect()
     }

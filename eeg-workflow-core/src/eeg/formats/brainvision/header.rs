@@ -150,8 +150,7 @@ impl Header {
         let ini = Ini::parse(text);
         let common = |key: &'static str| {
             let section = "Common Infos";
-            ini.get(section, key)
-                .ok_or(HeaderError::Missing { section, key })
+            ini.get(section, key).ok_or(HeaderError::Missing { section, key })
         };
         let data_file = common("DataFile")?;
         if data_file.value.is_empty() {
@@ -173,9 +172,7 @@ impl Header {
         let (highpass, lowpass) = cutoffs(ini.comment, channels.len());
         Ok(Self {
             data_file: data_file.value.to_owned(),
-            marker_file: marker_file
-                .map(|e| e.value.to_owned())
-                .filter(|name| !name.is_empty()),
+            marker_file: marker_file.map(|e| e.value.to_owned()).filter(|name| !name.is_empty()),
             format: parse_format(&ini, format.value)?,
             orientation: match orientation.value {
                 "MULTIPLEXED" => Orientation::Multiplexed,
@@ -199,9 +196,7 @@ fn positive(text: &str) -> Option<f64> {
 fn parse_format(ini: &Ini<'_>, data_format: &str) -> Result<DataFormat, HeaderError> {
     if data_format == "BINARY" {
         let (section, key) = ("Binary Infos", "BinaryFormat");
-        let entry = ini
-            .get(section, key)
-            .ok_or(HeaderError::Missing { section, key })?;
+        let entry = ini.get(section, key).ok_or(HeaderError::Missing { section, key })?;
         return match entry.value {
             "INT_16" => Ok(DataFormat::Binary(Encoding::Int16)),
             "INT_32" => Ok(DataFormat::Binary(Encoding::Int32)),
@@ -215,9 +210,7 @@ fn parse_format(ini: &Ini<'_>, data_format: &str) -> Result<DataFormat, HeaderEr
         Some(entry) => entry.value.parse().map_err(|_| bad(entry, "a count")),
     };
     Ok(DataFormat::Ascii {
-        decimal_comma: ini
-            .get("ASCII Infos", "DecimalSymbol")
-            .is_some_and(|e| e.value != "."),
+        decimal_comma: ini.get("ASCII Infos", "DecimalSymbol").is_some_and(|e| e.value != "."),
         skip_lines: number("SkipLines")?,
         skip_columns: number("SkipColumns")?,
     })
@@ -237,10 +230,7 @@ fn parse_channels(ini: &Ini<'_>, count: usize) -> Result<Vec<HeaderChannel>, Hea
         match channel_number(entry.key) {
             Some(number) if (1..=count).contains(&number) => by_number.insert(number, entry),
             Some(_) => {
-                return Err(bad(
-                    entry,
-                    "one of the channels that NumberOfChannels counts",
-                ));
+                return Err(bad(entry, "one of the channels that NumberOfChannels counts"));
             }
             None => continue,
         };
@@ -284,22 +274,14 @@ fn parse_channel(entry: Entry<'_>) -> Result<HeaderChannel, HeaderError> {
     };
     let kind = if EOG_NAMES.contains(&name.as_str()) {
         ChannelKind::Eog
-    } else if !matches!(
-        without_greek(unit).as_str(),
-        "V" | "mV" | "µV" | "uV" | "nV"
-    ) {
+    } else if !matches!(without_greek(unit).as_str(), "V" | "mV" | "µV" | "uV" | "nV") {
         ChannelKind::Misc
     } else if name == "STI 014" {
         ChannelKind::Stim
     } else {
         ChannelKind::Eeg
     };
-    Ok(HeaderChannel {
-        name,
-        kind,
-        resolution,
-        unit: unit.to_owned(),
-    })
+    Ok(HeaderChannel { name, kind, resolution, unit: unit.to_owned() })
 }
 
 /// The Greek letter mu as the micro sign.
@@ -319,11 +301,8 @@ fn unit_factor(unit: &str) -> f64 {
 
 /// Whether `radius,theta,phi` is the origin.
 fn is_origin(coordinates: &str) -> bool {
-    let numbers: Result<Vec<f64>, _> = coordinates
-        .split(',')
-        .take(3)
-        .map(|c| c.trim().parse())
-        .collect();
+    let numbers: Result<Vec<f64>, _> =
+        coordinates.split(',').take(3).map(|c| c.trim().parse()).collect();
     matches!(numbers.as_deref(), Ok([radius, _, _]) if *radius == 0.0)
 }
 

@@ -58,9 +58,7 @@ impl<'t> Ini<'t> {
 
     /// The last entry of that name in a section; names are the same in any case.
     pub(super) fn get(&self, section: &str, key: &str) -> Option<Entry<'t>> {
-        let found = self
-            .section(section)
-            .filter(|e| e.key.eq_ignore_ascii_case(key));
+        let found = self.section(section).filter(|e| e.key.eq_ignore_ascii_case(key));
         found.last()
     }
 }

@@ -61,9 +61,7 @@ impl Markers {
             })?;
             // Not trimmed: MNE reads a size with anything beside it, be it the carriage return of
             // a line that ends here, as none.
-            let size = fields
-                .next()
-                .filter(|f| f.bytes().all(|b| b.is_ascii_digit()));
+            let size = fields.next().filter(|f| f.bytes().all(|b| b.is_ascii_digit()));
             let marker = Marker {
                 kind,
                 description,
@@ -88,10 +86,7 @@ fn entry(line: &str) -> Option<&str> {
 
 /// The date of `New Segment,…,position,size,channel,date`.
 fn date(entry: &str) -> Option<Timestamp> {
-    let mut fields = entry
-        .strip_prefix(NEW_SEGMENT)?
-        .strip_prefix(',')?
-        .rsplit(',');
+    let mut fields = entry.strip_prefix(NEW_SEGMENT)?.strip_prefix(',')?.rsplit(',');
     let date = fields.next()?;
     let channel = fields.next()?;
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -25,7 +25,7 @@ pub use header::{DataFormat, Header, HeaderChannel, HeaderError, Orientation};
 pub use markers::{MarkerError, Markers};
 pub use write::{Int16Channel, Int16Recording, Marker, WriteError};
 
-use super::{ReadError, read_whole};
+use super::{Files, ReadError};
 use crate::eeg::{Annotation, Channel, EventNumbering, Info, Recording};
 
 /// Headers and markers are text, a few kilobytes of it; a hundred thousand markers are 4 MB.
@@ -54,24 +54,17 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
 
 /// Reads a recording from its header, or from its data or marker file when the header lies beside
 /// it under the same name.
-///
-/// # Errors
-/// [`ReadError`], which names the file and, where there is one, the line or byte.
-pub fn read(path: &Path) -> Result<Recording, ReadError> {
+pub(super) fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
     let path = header_of(path)?;
-    let header = read_header(&path)?;
+    let header = read_header(&path, files)?;
     let data_path = beside(&path, &header.data_file)?;
-    let values = data::read(&data_path, &header)?;
-    let markers = read_markers(&path, &header)?;
+    let values = data::parse(files.read(&data_path, u64::MAX)?, &data_path, &header)?;
+    let markers = read_markers(&path, &header, files)?;
     let sfreq = header.sfreq();
     let annotation =
         |m: Marker| Annotation::at_sample(m.sample, m.size, sfreq, m.into_description());
     let info = Info {
-        channels: header
-            .channels
-            .iter()
-            .map(HeaderChannel::to_channel)
-            .collect(),
+        channels: header.channels.iter().map(HeaderChannel::to_channel).collect(),
         sfreq,
         meas_date: markers.meas_date,
         annotations: markers.markers.into_iter().map(annotation).collect(),
@@ -88,20 +81,14 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
 
 impl HeaderChannel {
     fn to_channel(&self) -> Channel {
-        Channel {
-            name: self.name.clone(),
-            kind: self.kind,
-            unit: self.unit.clone(),
-        }
+        Channel { name: self.name.clone(), kind: self.kind, unit: self.unit.clone() }
     }
 }
 
-fn read_header(path: &Path) -> Result<Header, ReadError> {
-    let text = text::decode(&read_whole(path, MAX_TEXT)?);
-    let mut header = Header::parse(&text).map_err(|problem| ReadError::Header {
-        path: path.to_owned(),
-        problem,
-    })?;
+fn read_header(path: &Path, files: &Files) -> Result<Header, ReadError> {
+    let text = text::decode(&files.read(path, MAX_TEXT)?);
+    let mut header = Header::parse(&text)
+        .map_err(|problem| ReadError::Header { path: path.to_owned(), problem })?;
     // V-Amp recordings hold a last channel that their header does not count.
     header.extra_channel = has_ending(path, &["ahdr"]);
     Ok(header)
@@ -109,7 +96,7 @@ fn read_header(path: &Path) -> Result<Header, ReadError> {
 
 /// The markers of a header's recording: in the file that it names, else in one of the header's
 /// own name, else none.
-fn read_markers(header_path: &Path, header: &Header) -> Result<Markers, ReadError> {
+fn read_markers(header_path: &Path, header: &Header, files: &Files) -> Result<Markers, ReadError> {
     let Some(named) = &header.marker_file else {
         return Ok(Markers::default());
     };
@@ -118,7 +105,7 @@ fn read_markers(header_path: &Path, header: &Header) -> Result<Markers, ReadErro
     let Some(path) = [named, own_name].into_iter().find(|p| p.is_file()) else {
         return Ok(Markers::default());
     };
-    let text = text::decode(&read_whole(&path, MAX_TEXT)?);
+    let text = text::decode(&files.read(&path, MAX_TEXT)?);
     Markers::parse(&text).map_err(|problem| ReadError::Marker { path, problem })
 }
 
@@ -140,10 +127,7 @@ fn header_of(path: &Path) -> Result<PathBuf, ReadError> {
 /// The file `name` in the folder of `header_path`. `$b` in it stands for the header's own name
 /// without its ending.
 fn beside(header_path: &Path, name: &str) -> Result<PathBuf, ReadError> {
-    let stem = header_path
-        .file_stem()
-        .and_then(|s| s.to_str())
-        .unwrap_or("");
+    let stem = header_path.file_stem().and_then(|s| s.to_str()).unwrap_or("");
     let name = name.replace("$b", stem);
     // No separators of any system, no drive letters: the format wants a plain name.
     let plain = !name.is_empty()

@@ -109,9 +109,7 @@ impl Int16Recording<'_> {
     pub fn write(&self, header_path: &Path) -> Result<(), WriteError> {
         let stem = header_path.file_stem().and_then(|s| s.to_str());
         let (Some(stem), true) = (stem, super::has_ending(header_path, &["vhdr"])) else {
-            return Err(WriteError::Name {
-                path: header_path.to_owned(),
-            });
+            return Err(WriteError::Name { path: header_path.to_owned() });
         };
         if self.channels.len() != self.samples.nrows() {
             return Err(WriteError::ChannelCount {
@@ -128,10 +126,7 @@ impl Int16Recording<'_> {
             fs::write(&path, bytes).map_err(|source| WriteError::Io { path, source })
         };
         put(header_path.with_extension("eeg"), &bytes)?;
-        put(
-            header_path.with_extension("vmrk"),
-            self.marker_text(stem).as_bytes(),
-        )?;
+        put(header_path.with_extension("vmrk"), self.marker_text(stem).as_bytes())?;
         put(header_path.to_owned(), self.header_text(stem).as_bytes())
     }
 
@@ -148,12 +143,7 @@ impl Int16Recording<'_> {
         for (number, channel) in self.channels.iter().enumerate() {
             let (name, unit) = (field(&channel.name), field(&channel.unit));
             // Writing into a String does not fail.
-            let _ = write!(
-                text,
-                "Ch{}={name},,{},{unit}\r\n",
-                number + 1,
-                channel.resolution
-            );
+            let _ = write!(text, "Ch{}={name},,{},{unit}\r\n", number + 1, channel.resolution);
         }
         text
     }
@@ -171,11 +161,8 @@ impl Int16Recording<'_> {
         for (number, marker) in self.markers.iter().enumerate() {
             let (kind, description) = (field(&marker.kind), field(&marker.description));
             let (number, position) = (number + 2, marker.sample.saturating_add(1));
-            let _ = write!(
-                text,
-                "Mk{number}={kind},{description},{position},{},0\r\n",
-                marker.size
-            );
+            let _ =
+                write!(text, "Mk{number}={kind},{description},{position},{},0\r\n", marker.size);
         }
         text
     }

@@ -1,0 +1,204 @@
+//! What a running block may ask of its surroundings.
+
+use std::any::Any;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::parameters;
+use super::{BlockError, BlockErrorKind, BlockSpec, Number, Parameters, Value};
+
+/// Why a block must stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The run was cancelled.
+    Cancelled,
+    /// The run's or the block's deadline of this length passed.
+    TimedOut(Duration),
+}
+
+/// What runs a block: the engine.
+pub trait BlockHost: Any + Send + Sync {
+    /// Why the block must stop, if it must.
+    fn stop(&self, block: u32) -> Option<Stop>;
+    /// Sleeps until `duration` has passed or the block must stop.
+    fn sleep(&self, block: u32, duration: Duration) -> Option<Stop>;
+    /// Reports progress.
+    fn progress(&self, block: u32, fraction: f64);
+    /// Reports a line of the block's log.
+    fn log(&self, block: u32, line: &str);
+    /// Where FILE parameters are found.
+    fn files(&self) -> Option<&FileRoots>;
+}
+
+/// A running block's view of its run: its parameters, cancellation, deadline, progress, log
+/// and files.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub(crate) spec: &'a BlockSpec,
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) host: &'a dyn BlockHost,
+    pub(crate) block: u32,
+}
+
+impl<'a> Context<'a> {
+    /// Stops here when the run was cancelled or a deadline has passed; a long computation
+    /// calls it between its steps.
+    ///
+    /// # Errors
+    /// The reason to stop, to be returned as the block's error.
+    pub fn check(&self) -> Result<(), BlockError> {
+        self.host.stop(self.block).map_or(Ok(()), |stop| Err(stop.into()))
+    }
+
+    /// Sleeps, unless the block must stop before.
+    ///
+    /// # Errors
+    /// As [`Context::check`].
+    pub fn sleep(&self, duration: Duration) -> Result<(), BlockError> {
+        self.host.sleep(self.block, duration).map_or(Ok(()), |stop| Err(stop.into()))
+    }
+
+    /// Reports progress, from 0 to 1.
+    pub fn progress(&self, fraction: f64) {
+        self.host.progress(self.block, fraction.clamp(0.0, 1.0));
+    }
+
+    /// Writes a line to the block's log.
+    pub fn log(&self, line: impl AsRef<str>) {
+        self.host.log(self.block, line.as_ref());
+    }
+
+    /// The parameter's value as the workflow has it; none if the block type has no such
+    /// parameter.
+    pub fn value(&self, parameter: &str) -> &'a Value {
+        self.parameters.value(self.spec, parameter).unwrap_or(&Value::None)
+    }
+
+    /// The parameter as a number; none if it was left empty.
+    ///
+    /// # Errors
+    /// The value is no number.
+    pub fn number(&self, parameter: &str) -> Result<Option<Number>, BlockError> {
+        let value = self.value(parameter);
+        if parameters::is_empty(value) {
+            return Ok(None);
+        }
+        let number = Number::from_value(value);
+        number.map(Some).ok_or_else(|| BlockError::parameter(parameter, "is no number"))
+    }
+
+    /// The parameter as a float; none if it was left empty.
+    ///
+    /// # Errors
+    /// The value is no number.
+    pub fn float(&self, parameter: &str) -> Result<Option<f64>, BlockError> {
+        Ok(self.number(parameter)?.map(|number| number.to_f64()))
+    }
+
+    /// The parameter as text; empty if it was left empty.
+    pub fn text(&self, parameter: &str) -> String {
+        parameters::text(self.value(parameter)).unwrap_or_default()
+    }
+
+    /// The parameter as a truth value; false if it was left empty.
+    pub fn boolean(&self, parameter: &str) -> bool {
+        parameters::boolean(self.value(parameter)).unwrap_or(false)
+    }
+
+    /// The parameter as a list of texts.
+    pub fn texts(&self, parameter: &str) -> Vec<String> {
+        let items = parameters::items(self.value(parameter)).unwrap_or_default();
+        items.iter().filter_map(parameters::text).collect()
+    }
+
+    /// The file that a FILE parameter names, inside the folder that the run was given.
+    ///
+    /// # Errors
+    /// No file was named, its name leads outside the folder, or there is no such file.
+    pub fn file(&self, parameter: &str) -> Result<PathBuf, BlockError> {
+        let name = self.text(parameter);
+        if name.trim().is_empty() {
+            return Err(BlockError::parameter(parameter, "no file is named"));
+        }
+        let roots = self.host.files();
+        let found = roots.map_or(Err(FileError::NoFolder), |roots| roots.resolve(&name));
+        found.map_err(|error| BlockError::parameter(parameter, format_args!("\"{name}\": {error}")))
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("block", &self.block).finish_non_exhaustive()
+    }
+}
+
+impl From<Stop> for BlockError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Cancelled => Self::of(BlockErrorKind::Cancelled, "cancelled"),
+            Stop::TimedOut(after) => Self::timed_out(after),
+        }
+    }
+}
+
+/// The folder behind FILE parameters: what their first component (`Home/…`, `Shared/…`)
+/// stands for.
+#[derive(Clone, Debug)]
+pub struct FileRoots(PathBuf);
+
+/// Why a FILE parameter names no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The run was given no folder of files.
+    #[error("the run was given no folder of files")]
+    NoFolder,
+    /// The name leads outside the folder.
+    #[error("the name leads outside the folder of files")]
+    Outside,
+    /// There is no such file.
+    #[error("no such file")]
+    NotFound,
+}
+
+impl FileRoots {
+    /// Files are looked up below this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of an existing file by its name `Home/a/b.eeg`, symbolic links followed only
+    /// while they stay inside the folder. A name without a folder in front is taken as it is.
+    ///
+    /// # Errors
+    /// The name leads outside, or there is no such file.
+    pub fn resolve(&self, name: &str) -> Result<PathBuf, FileError> {
+        use std::path::Component;
+        let mut parts = Vec::new();
+        if name.contains(['\0', '\\']) {
+            return Err(FileError::Outside);
+        }
+        for component in Path::new(name).components() {
+            match component {
+                Component::Normal(part) => parts.push(part),
+                Component::CurDir => {}
+                _ => return Err(FileError::Outside),
+            }
+        }
+        let below = parts.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&parts);
+        let root = self.0.canonicalize().map_err(|_| FileError::NotFound)?;
+        let path = root.join(below.iter().collect::<PathBuf>());
+        let path = path.canonicalize().map_err(|_| FileError::NotFound)?;
+        if !path.starts_with(&root) {
+            return Err(FileError::Outside);
+        }
+        if path.is_file() { Ok(path) } else { Err(FileError::NotFound) }
+    }
+}

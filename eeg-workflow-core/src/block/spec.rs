@@ -1,0 +1,283 @@
+//! What a block type declares of itself.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::PortType;
+
+/// The declaration of a block type: its name, family, ports and parameters, in the order in
+/// which a designer shows them, and how it runs.
+///
+/// ```
+/// use eeg_workflow_core::block::{BlockSpec, PortType};
+/// let spec = BlockSpec::new("ChannelSelection")
+///     .family("PreProcessing")
+///     .input("EEGData", PortType::EEG_DATA, 1..=1)
+///     .parameter("Channels", PortType::STRING_ARRAY, "", "Select channel")
+///     .output("EEGData", PortType::EEG_DATA);
+/// assert_eq!(spec.fields().count(), 3);
+/// ```
+#[derive(Clone, Debug)]
+pub struct BlockSpec {
+    name: String,
+    family: String,
+    description: String,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    parameters: Vec<Parameter>,
+    order: Vec<Kind>,
+    volatility: Volatility,
+    execution: Execution,
+    checks_own_values: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Input,
+    Output,
+    Parameter,
+}
+
+/// An input or an output of a block type.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// Unique among the block's inputs, or among its outputs.
+    pub name: String,
+    /// What travels through it.
+    pub port_type: PortType,
+    /// How many edges join it.
+    pub cardinality: Cardinality,
+}
+
+/// An editable value of a block type.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Unique among the block's parameters.
+    pub name: String,
+    /// How its value is read.
+    pub port_type: PortType,
+    /// What a workflow that leaves it out means, as JSON.
+    pub default: serde_json::Value,
+    /// For whoever fills it in.
+    pub description: String,
+    /// Whether an empty value is an error.
+    pub required: bool,
+}
+
+/// How many edges may join a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cardinality {
+    /// At least so many.
+    pub min: u32,
+    /// At most so many.
+    pub max: u32,
+}
+
+/// Whether a block's outputs follow from its inputs and parameters: what caching stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volatility {
+    /// The same inputs and parameters always give the same outputs.
+    Pure,
+    /// So as long as the files it reads and the version of its code stay.
+    Versioned,
+    /// Each run may give something else.
+    Volatile,
+}
+
+/// Where a block runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// It computes: in the pool of as many threads as there are cores.
+    Compute,
+    /// It waits for a process or a device: on a thread of its own that holds no core.
+    Wait,
+}
+
+/// A port or a parameter, in the order of declaration.
+#[derive(Clone, Copy, Debug)]
+pub enum Field<'a> {
+    /// An input.
+    Input(&'a Port),
+    /// An output.
+    Output(&'a Port),
+    /// A parameter.
+    Parameter(&'a Parameter),
+}
+
+impl BlockSpec {
+    /// A block type of this name, with no fields yet; pure, and it computes.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            family: String::new(),
+            description: String::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            parameters: Vec::new(),
+            order: Vec::new(),
+            volatility: Volatility::Pure,
+            execution: Execution::Compute,
+            checks_own_values: false,
+        }
+    }
+
+    /// Sets the family (a group inside the module).
+    pub fn family(mut self, family: impl Into<String>) -> Self {
+        self.family = family.into();
+        self
+    }
+
+    /// Sets the description.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Adds an input that so many edges may join.
+    pub fn input(
+        mut self,
+        name: impl Into<String>,
+        port_type: PortType,
+        edges: RangeInclusive<u32>,
+    ) -> Self {
+        let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
+        self.inputs.push(Port { name: name.into(), port_type, cardinality });
+        self.order.push(Kind::Input);
+        self
+    }
+
+    /// Adds an output that is shown to designers as joining 1 to 100 edges.
+    pub fn output(self, name: impl Into<String>, port_type: PortType) -> Self {
+        self.output_with(name, port_type, 1..=100)
+    }
+
+    /// Adds an output that is shown to designers as joining so many edges.
+    /// (A value may be used any number of times: an output's maximum is not enforced.)
+    pub fn output_with(
+        mut self,
+        name: impl Into<String>,
+        port_type: PortType,
+        edges: RangeInclusive<u32>,
+    ) -> Self {
+        let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
+        self.outputs.push(Port { name: name.into(), port_type, cardinality });
+        self.order.push(Kind::Output);
+        self
+    }
+
+    /// Adds a parameter with its default.
+    pub fn parameter(
+        mut self,
+        name: impl Into<String>,
+        port_type: PortType,
+        default: impl Into<serde_json::Value>,
+        description: impl Into<String>,
+    ) -> Self {
+        self.parameters.push(Parameter {
+            name: name.into(),
+            port_type,
+            default: default.into(),
+            description: description.into(),
+            required: false,
+        });
+        self.order.push(Kind::Parameter);
+        self
+    }
+
+    /// Makes the parameter added last one that must not be left empty.
+    pub fn required(mut self) -> Self {
+        if let Some(parameter) = self.parameters.last_mut() {
+            parameter.required = true;
+        }
+        self
+    }
+
+    /// Sets what caching may assume.
+    pub fn volatility(mut self, volatility: Volatility) -> Self {
+        self.volatility = volatility;
+        self
+    }
+
+    /// Sets where the block runs.
+    pub fn execution(mut self, execution: Execution) -> Self {
+        self.execution = execution;
+        self
+    }
+
+    /// Says that the block checks the values it gets by itself (as Python does), so that a
+    /// mismatch of declared types is a warning and not an error.
+    pub fn checks_own_values(mut self) -> Self {
+        self.checks_own_values = true;
+        self
+    }
+
+    /// The block type's name, unique in its module.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The group inside the module.
+    pub fn family_name(&self) -> &str {
+        &self.family
+    }
+
+    /// For whoever uses the block.
+    pub fn description_text(&self) -> &str {
+        &self.description
+    }
+
+    /// The inputs, in their order.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The outputs, in their order.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The parameters, in their order.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// What caching may assume.
+    pub fn volatility_class(&self) -> Volatility {
+        self.volatility
+    }
+
+    /// Where the block runs.
+    pub fn execution_class(&self) -> Execution {
+        self.execution
+    }
+
+    /// Whether a mismatch of types at its ports is only a warning.
+    pub fn is_checking_own_values(&self) -> bool {
+        self.checks_own_values
+    }
+
+    /// All fields in the order of declaration.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        let (mut inputs, mut outputs, mut parameters) =
+            (self.inputs.iter(), self.outputs.iter(), self.parameters.iter());
+        self.order.iter().filter_map(move |kind| match kind {
+            Kind::Input => inputs.next().map(Field::Input),
+            Kind::Output => outputs.next().map(Field::Output),
+            Kind::Parameter => parameters.next().map(Field::Parameter),
+        })
+    }
+
+    pub(crate) fn input_index(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().position(|port| port.name == name)
+    }
+
+    pub(crate) fn output_index(&self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|port| port.name == name)
+    }
+}
+
+impl fmt::Display for Cardinality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.min, self.max)
+    }
+}
