@@ -19,41 +19,79 @@ use super::{Recording, RecordingError};
 /// # Errors
 /// [`ReadError`], which names the file and, where there is one, the line or byte.
 pub fn read(path: &Path) -> Result<Recording, ReadError> {
-    if brainvision::is_member(path) || brainvision::is_header(&start_of(path)?) {
-        return brainvision::read(path);
+    read_with(path, &Files { folder: None })
+}
+
+/// As [`read`], for files of somebody who is not trusted: nothing outside `folder` is opened,
+/// also not by way of a symbolic link.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::Outside`] for a file outside the folder.
+pub fn read_inside(path: &Path, folder: &Path) -> Result<Recording, ReadError> {
+    let folder = folder.canonicalize().map_err(|source| io_error(folder, source))?;
+    read_with(path, &Files { folder: Some(folder) })
+}
+
+fn read_with(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+    if brainvision::is_member(path) || brainvision::is_header(&files.start(path)?) {
+        return brainvision::read(path, files);
     }
     Err(ReadError::UnknownFormat { path: path.to_owned() })
 }
 
-/// The first bytes of a file, enough to tell a format.
-fn start_of(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(io)?;
-    file.take(256).read_to_end(&mut start).map_err(io)?;
-    Ok(start)
+fn io_error(path: &Path, source: std::io::Error) -> ReadError {
+    ReadError::Io { path: path.to_owned(), source }
 }
 
-/// A whole file of no more than `limit` bytes.
-fn read_whole(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let io = |source| ReadError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    // A pipe or a device would never end.
-    if !metadata.is_file() {
-        return Err(ReadError::NotAFile { path: path.to_owned() });
+/// The files that a reader may open.
+#[derive(Debug)]
+struct Files {
+    /// Only those below this folder, a path without symbolic links.
+    folder: Option<PathBuf>,
+}
+
+impl Files {
+    fn open(&self, path: &Path) -> Result<(File, u64), ReadError> {
+        let io = |source| io_error(path, source);
+        let real = match &self.folder {
+            None => path.to_owned(),
+            Some(folder) => {
+                let real = path.canonicalize().map_err(io)?;
+                if !real.starts_with(folder) {
+                    return Err(ReadError::Outside { path: path.to_owned() });
+                }
+                real
+            }
+        };
+        // Asked before it is opened, since opening a pipe would wait for its other end.
+        let metadata = real.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NotAFile { path: path.to_owned() });
+        }
+        Ok((File::open(real).map_err(io)?, metadata.len()))
     }
-    if metadata.len() > limit {
-        return Err(ReadError::TooLarge { path: path.to_owned(), size: metadata.len(), limit });
+
+    /// The first bytes of a file, enough to tell a format.
+    fn start(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let mut start = Vec::new();
+        let (file, _) = self.open(path)?;
+        file.take(256).read_to_end(&mut start).map_err(|source| io_error(path, source))?;
+        Ok(start)
     }
-    let size = usize::try_from(metadata.len()).unwrap_or(0);
-    let mut bytes = Vec::new();
-    // An allocation that fails is an error, not the end of the program.
-    if bytes.try_reserve_exact(size).is_err() {
-        return Err(ReadError::TooLarge { path: path.to_owned(), size: metadata.len(), limit });
+
+    /// A whole file of no more than `limit` bytes.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+        let (file, size) = self.open(path)?;
+        let mut bytes = Vec::new();
+        // An allocation that fails is an error, not the end of the program.
+        let fits = size <= limit
+            && usize::try_from(size).is_ok_and(|size| bytes.try_reserve_exact(size).is_ok());
+        if !fits {
+            return Err(ReadError::TooLarge { path: path.to_owned(), size, limit });
+        }
+        file.take(size).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
+        Ok(bytes)
     }
-    file.take(metadata.len()).read_to_end(&mut bytes).map_err(io)?;
-    Ok(bytes)
 }
 
 /// Why a recording could not be read.
