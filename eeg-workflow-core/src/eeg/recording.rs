@@ -269,7 +269,7 @@ impl Recording {
     /// # Errors
     /// [`RecordingError::NoSuchChannel`] when a name is missing, with all that are there;
     /// [`RecordingError::DuplicateChannel`] when a name is asked for twice.
-    pub fn pick_channels(&self, names: &[impl AsRef<str>]) -> Result<Self, RecordingError> {
+    pub fn pick_channels<S: AsRef<str>>(&self, names: &[S]) -> Result<Self, RecordingError> {
         if names.is_empty() {
             return Ok(self.clone());
         }
