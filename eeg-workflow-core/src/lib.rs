@@ -2,6 +2,8 @@
 
 pub mod block;
 #[cfg(feature = "builtin")]
+pub mod builtin;
+#[cfg(feature = "builtin")]
 pub mod eeg;
 pub mod module;
 #[cfg(feature = "builtin")]
