@@ -1,6 +1,7 @@
 //! The modules that every program has: thin blocks over the libraries of this crate.
 
 pub mod arithmetic;
+pub mod eeg_basil;
 
 use crate::module::{ModuleRegistry, RegistryError};
 
@@ -17,5 +18,6 @@ use crate::module::{ModuleRegistry, RegistryError};
 pub fn registry() -> Result<ModuleRegistry, RegistryError> {
     let mut registry = ModuleRegistry::new();
     registry.register(arithmetic::module()?)?;
+    registry.register(eeg_basil::module()?)?;
     Ok(registry)
 }
