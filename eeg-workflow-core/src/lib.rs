@@ -5,6 +5,8 @@ pub mod block;
 pub mod builtin;
 #[cfg(feature = "builtin")]
 pub mod eeg;
+pub mod engine;
 pub mod module;
 #[cfg(feature = "builtin")]
 pub mod picture;
+pub mod workflow;
