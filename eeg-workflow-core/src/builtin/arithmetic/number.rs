@@ -4,7 +4,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::{ToPrimitive, Zero};
 
-use crate::block::{Number, block_error_from};
+use crate::block::Number;
 
 /// Products of integers are at most this long, so that a chain of squarings cannot eat the
 /// machine.
@@ -35,8 +35,6 @@ pub enum ArithmeticError {
         limit: u64,
     },
 }
-
-block_error_from!(ArithmeticError);
 
 /// `a + b`: exact for two integers, otherwise in floats.
 ///

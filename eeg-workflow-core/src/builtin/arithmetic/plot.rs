@@ -1,17 +1,13 @@
 //! The block that draws a function of x.
 
 use super::Expression;
-use crate::block::{
-    Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, block_error_from,
-};
-use crate::picture::{LineChart, PictureError};
+use crate::block::{Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType};
+use crate::picture::LineChart;
 
 const POINTS: u32 = 2001;
 const SIZE: (u32, u32) = (1000, 600);
 /// A title of more characters would not fit the picture.
 const TITLE_LENGTH: usize = 80;
-
-block_error_from!(PictureError);
 
 /// Draws an expression in x, where x goes from 0 to the parameter `range` in 2000 equal steps.
 ///
@@ -48,7 +44,7 @@ impl Block for Plot {
         }
         let title = shortened(text.trim());
         let chart = LineChart { title: &title, x_label: "x", y_label: "y", x: &x, y: &y };
-        let png = chart.to_png(SIZE.0, SIZE.1)?;
+        let png = chart.to_png(SIZE.0, SIZE.1).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(Display::graph("plot.png", png)))
     }
 }
