@@ -25,7 +25,8 @@ impl Block for EventAndIds {
 
     fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let ids: Value = recording.events()?.ids.into_iter().collect();
+        let events = recording.events().map_err(BlockError::from_error)?;
+        let ids: Value = events.ids.into_iter().collect();
         Ok(Outputs::none().show(Display::text(PythonRepr(&ids).to_string())))
     }
 }

@@ -6,8 +6,8 @@ mod events;
 mod plot;
 mod provider;
 
-use crate::block::{Object, block_error_from};
-use crate::eeg::{EventError, Recording, RecordingError};
+use crate::block::Object;
+use crate::eeg::Recording;
 use crate::module::{Module, RegistryError};
 
 /// The module, its block types in the order in which designers list them.
@@ -36,8 +36,6 @@ impl Object for Recording {
         Self::byte_size(self)
     }
 }
-
-block_error_from!(EventError, RecordingError);
 
 /// The shape of a recording as Python prints it: `(channels, samples)`.
 fn shape(recording: &Recording) -> String {

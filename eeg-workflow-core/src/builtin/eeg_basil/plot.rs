@@ -21,7 +21,7 @@ impl Block for EegPlotBlock {
 
     fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let png = EegPlot::default().to_png(&recording)?;
+        let png = EegPlot::default().to_png(&recording).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(Display::graph("eeg.png", png)))
     }
 }
