@@ -246,7 +246,8 @@ fn a_link_out_of_the_folder_is_followed_only_for_who_is_trusted() {
 
 #[test]
 fn errors_name_the_file_and_the_line() {
-    let cases: [(&[(&str, &str)], &[&str]); 10] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 10] = [
         (&[("SamplingInterval=2000", "SamplingInterval=soon")], &["a.vhdr", "line 9", "soon"]),
         (&[("SamplingInterval=2000", "SamplingInterval=0")], &["line 9", "microseconds"]),
         (&[("SamplingInterval=2000\n", "")], &["a.vhdr", "no SamplingInterval"]),

@@ -4,7 +4,8 @@
 mod eeg_support;
 
 use eeg_support::{marker, reference, wave, written};
-use eeg_workflow_core::eeg::{EegPlot, read};
+use eeg_workflow_core::eeg::{EegPlot, Recording, read};
+use ndarray::Array2;
 
 /// (width, height, RGB bytes)
 fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
@@ -78,6 +79,28 @@ fn traces_fill_the_time_axis_from_end_to_end() {
         if n_samples >= 3000 {
             let columns = blue_columns(&png, 50..638);
             assert!(columns.len() > 1500, "{n_samples}: {}", columns.len());
+        }
+    }
+}
+
+#[test]
+fn odd_shapes_and_names_draw() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = wave(500, 30);
+    let many = written(&folder.path().join("many.vhdr"), &many, vec![]);
+    let plot = EegPlot { width: 500, ..EegPlot::default() };
+    let png = plot.to_png(&many).unwrap();
+    keep("five_hundred", &png);
+    assert_eq!(decode(&png).1, 8192);
+    let mut info = many.pick_channels(&["C1", "C2"]).unwrap().info().clone();
+    info.channels[0].name = "a name that is far too long to stand beside its trace ".repeat(8);
+    info.channels[1].name = "\u{7}\u{4e2d}\u{6587} 🧠".to_owned();
+    for value in [0.0, 1e300, f64::NAN, f64::INFINITY, -1e-300] {
+        let volts = Array2::from_elem((2, 5000), value);
+        let recording = Recording::from_volts(info.clone(), volts).unwrap();
+        for (width, height) in [(64, 64), (1800, 700)] {
+            let plot = EegPlot { width, height, ..EegPlot::default() };
+            assert!(plot.to_png(&recording).is_ok(), "{value} {width}x{height}");
         }
     }
 }

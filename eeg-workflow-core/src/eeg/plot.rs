@@ -89,13 +89,18 @@ impl EegPlot {
         let lanes = lanes(recording, area.width() as usize);
         area.draw_axis(&mut canvas, n_samples as f64 / recording.sfreq())?;
         let lane_height = (area.bottom - area.top) / lanes.len().max(1) as f64;
+        // Lanes lower than a name have one at every second, third … of them.
+        let named = (0.8 * MIN_LANE / lane_height).ceil().max(1.0) as usize;
         for (i, lane) in lanes.iter().enumerate() {
             let place = Area {
                 top: area.top + i as f64 * lane_height,
                 bottom: area.top + (i + 1) as f64 * lane_height,
                 ..area
             };
-            place.draw_lane(&mut canvas, lane, i == 0)?;
+            place.draw_trace(&mut canvas, lane, i == 0);
+            if i % named == 0 {
+                place.draw_name(&mut canvas, lane)?;
+            }
         }
         area.draw_scales(&mut canvas, &lanes, lane_height)?;
         let (frame_w, frame_h) = (area.width() as i64 + 1, (area.bottom - area.top) as i64 + 1);
@@ -147,19 +152,23 @@ impl Area {
         canvas.text("Time (s)", middle, 16.0, Align::Center, Color::INK)
     }
 
-    fn draw_lane(&self, canvas: &mut Canvas, lane: &Lane, first: bool) -> Result<(), PictureError> {
+    fn draw_trace(&self, canvas: &mut Canvas, lane: &Lane, first: bool) {
         let (height, middle) = (self.bottom - self.top, (self.top + self.bottom) / 2.0);
         if !first {
             canvas.fill(self.left as i64, self.top as i64, self.width() as i64, 1, Color::GRID);
         }
         let y = |value: f64| {
             let share = ((value - lane.centre) / lane.reach).clamp(-1.0, 1.0);
-            middle - share * (height / 2.0 - 1.0)
+            middle - share * (height / 2.0 - 1.0).max(0.5)
         };
         match &lane.trace {
             Trace::Columns(columns) => self.draw_columns(canvas, columns, y, lane.color),
             Trace::Points(points) => self.draw_points(canvas, points, y, lane.color),
         }
+    }
+
+    fn draw_name(&self, canvas: &mut Canvas, lane: &Lane) -> Result<(), PictureError> {
+        let (height, middle) = (self.bottom - self.top, (self.top + self.bottom) / 2.0);
         canvas.text(&lane.name, (self.left - 12.0, middle), NAME, Align::Right, lane.color)?;
         if height >= 60.0 {
             let offset = with_unit(lane.centre, &lane.unit, 3);

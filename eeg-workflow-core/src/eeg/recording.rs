@@ -1,6 +1,7 @@
 //! A continuous recording: channels, samples, annotations.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -124,13 +125,13 @@ fn quoted(names: &[String]) -> String {
 /// Cloning is cheap and shares the samples; nothing that is done with one clone is seen by
 /// another. Samples from a file stay as the file stores them until a step asks for volts, so a
 /// recording of 16-bit integers takes a quarter of the room that its volts would.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Recording {
     info: Arc<Info>,
     samples: Samples,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Samples {
     Stored(Arc<StoredSamples>),
     Volts(Arc<Array2<f64>>),
@@ -296,6 +297,16 @@ impl Recording {
             }
         };
         Ok(Self { info: Arc::new(info), samples })
+    }
+}
+
+impl fmt::Debug for Recording {
+    /// Without the samples.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording")
+            .field("shape", &self.shape())
+            .field("sfreq", &self.sfreq())
+            .finish_non_exhaustive()
     }
 }
 

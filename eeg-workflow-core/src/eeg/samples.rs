@@ -1,5 +1,6 @@
 //! Samples as a file stores them, turned into volts no sooner than somebody asks.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ pub enum StoredSamplesError {
 
 /// The bytes of a data file and where each channel's samples are in them. Cloning is cheap and
 /// shares the bytes.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoredSamples {
     // Not Arc<[u8]>, which would copy what was read.
     bytes: Arc<Vec<u8>>,
@@ -237,6 +238,18 @@ impl StoredSamples {
         (0..self.channels.len())
             .map(|c| by_time.iter().filter_map(|at| at.get(c).copied()).collect())
             .collect()
+    }
+}
+
+impl fmt::Debug for StoredSamples {
+    /// Without the samples.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSamples")
+            .field("encoding", &self.encoding)
+            .field("multiplexed", &self.multiplexed)
+            .field("n_channels", &self.n_channels())
+            .field("n_samples", &self.n_samples)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,5 @@
 //! What the EEG tests share: reference data, and recordings that they make themselves.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

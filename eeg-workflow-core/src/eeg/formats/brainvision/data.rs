@@ -106,14 +106,14 @@ impl Ascii {
         if lines.is_empty() {
             return Err(self.empty());
         }
-        let mut values = Array2::zeros((self.channels, lines.len()));
-        for ((line, text), mut sample) in lines.iter().zip(values.columns_mut()) {
-            let numbers = self.numbers(*line, text, Some(self.channels))?;
-            for (value, number) in sample.iter_mut().zip(numbers) {
-                *value = number;
-            }
+        // Grown by what is there, not made by what the header promises.
+        let mut flat = Vec::new();
+        for (line, text) in lines {
+            flat.extend(self.numbers(*line, text, Some(self.channels))?);
         }
-        Ok(values)
+        let by_time = Array2::from_shape_vec((lines.len(), self.channels), flat);
+        let by_time = by_time.map_err(|_| self.empty())?;
+        Ok(by_time.t().as_standard_layout().into_owned())
     }
 
     /// A line a channel.

@@ -1,7 +1,26 @@
 //! The marker file.
 
-use super::write::Marker;
 use crate::eeg::Timestamp;
+
+/// A marker: something noted at a sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// Its type, such as `Stimulus`.
+    pub kind: String,
+    /// What it says, such as `S  1`.
+    pub description: String,
+    /// Its first sample, from 0 (files count from 1). May lie outside the recording.
+    pub sample: i64,
+    /// Its length in samples.
+    pub size: u64,
+}
+
+impl Marker {
+    /// `type/description`, as annotations have it.
+    pub(super) fn into_description(self) -> String {
+        format!("{}/{}", self.kind, self.description)
+    }
+}
 
 /// What a marker file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 
 pub use data::DataError;
 pub use header::{DataFormat, Header, HeaderChannel, HeaderError, Orientation};
-pub use markers::{MarkerError, Markers};
-pub use write::{Int16Channel, Int16Recording, Marker, WriteError};
+pub use markers::{Marker, MarkerError, Markers};
+pub use write::{Int16Channel, Int16Recording, WriteError};
 
 use super::{Files, ReadError};
 use crate::eeg::{Annotation, Channel, EventNumbering, Info, Recording};
@@ -101,8 +101,9 @@ fn read_markers(header_path: &Path, header: &Header, files: &Files) -> Result<Ma
         return Ok(Markers::default());
     };
     let named = beside(header_path, named)?;
-    let own_name = header_path.with_extension("vmrk");
-    let Some(path) = [named, own_name].into_iter().find(|p| p.is_file()) else {
+    let own_names = ["vmrk", "amrk"].map(|ending| header_path.with_extension(ending));
+    let mut candidates = std::iter::once(named).chain(own_names);
+    let Some(path) = candidates.find(|p| p.is_file()) else {
         return Ok(Markers::default());
     };
     let text = text::decode(&files.read(&path, MAX_TEXT)?);
