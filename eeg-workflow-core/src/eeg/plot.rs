@@ -11,7 +11,7 @@ const SMALL: f64 = 12.0;
 const TITLE: f64 = 20.0;
 /// Lowest lane that keeps a name readable, in pixels.
 const MIN_LANE: f64 = 18.0;
-const TOP: f64 = 44.0;
+const TOP: f64 = 48.0;
 const BELOW: f64 = 60.0;
 const RIGHT: f64 = 104.0;
 
@@ -22,7 +22,7 @@ const RIGHT: f64 = 104.0;
 /// one unit share one scale, wide enough for nearly all that happens; rarer peaks are cut off at
 /// the lane's edge.
 /// Where there are more samples than pixels each pixel column spans the least and the greatest
-/// value in it, so no peak is lost.
+/// value in it, so no peak is lost. Strokes above the traces mark where annotations begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EegPlot {
     /// Text above the traces; empty for one made of the recording's size.
@@ -103,6 +103,7 @@ impl EegPlot {
             }
         }
         area.draw_scales(&mut canvas, &lanes, lane_height)?;
+        area.draw_marks(&mut canvas, recording)?;
         let (frame_w, frame_h) = (area.width() as i64 + 1, (area.bottom - area.top) as i64 + 1);
         canvas.frame(area.left as i64, area.top as i64, frame_w, frame_h, Color::INK);
 
@@ -115,7 +116,7 @@ impl EegPlot {
             self.title.clone()
         };
         let middle = (area.left + area.right) / 2.0;
-        canvas.text(&title, (middle, TOP / 2.0), TITLE, Align::Center, Color::INK)?;
+        canvas.text(&title, (middle, TOP / 2.0 - 4.0), TITLE, Align::Center, Color::INK)?;
         canvas.to_png()
     }
 }
@@ -218,6 +219,18 @@ impl Area {
             }
             before = point;
         }
+    }
+
+    /// Above the traces, a stroke where each annotation begins.
+    fn draw_marks(&self, canvas: &mut Canvas, recording: &Recording) -> Result<(), PictureError> {
+        let seconds = recording.n_samples() as f64 / recording.sfreq();
+        for annotation in recording.annotations() {
+            let x = self.left + annotation.onset / seconds * self.width();
+            canvas.fill(x as i64, self.top as i64 - 8, 1, 7, Color::GREY);
+        }
+        let text = if recording.annotations().is_empty() { "" } else { "events" };
+        let beside = (self.left - 12.0, self.top - 5.0);
+        canvas.text(text, beside, SMALL, Align::Right, Color::GREY)
     }
 
     /// Beside the traces, a bar for each unit that says how much is how high.
