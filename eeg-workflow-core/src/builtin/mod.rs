@@ -17,7 +17,7 @@ use crate::module::{ModuleRegistry, RegistryError};
 /// Two built-in modules or block types have one name; a test makes sure that none have.
 pub fn registry() -> Result<ModuleRegistry, RegistryError> {
     let mut registry = ModuleRegistry::new();
-    registry.register(arithmetic::module()?)?;
     registry.register(eeg_basil::module()?)?;
+    registry.register(arithmetic::module()?)?;
     Ok(registry)
 }

@@ -4,7 +4,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::{ToPrimitive, Zero};
 
-use crate::block::Number;
+use crate::block::{BlockError, Number};
 
 /// Products of integers are at most this long, so that a chain of squarings cannot eat the
 /// machine.
@@ -34,6 +34,12 @@ pub enum ArithmeticError {
         /// The greatest length.
         limit: u64,
     },
+}
+
+impl From<ArithmeticError> for BlockError {
+    fn from(error: ArithmeticError) -> Self {
+        Self::from_error(error)
+    }
 }
 
 /// `a + b`: exact for two integers, otherwise in floats.
