@@ -2,5 +2,6 @@
 
 pub mod block;
 pub mod engine;
+pub mod job;
 pub mod module;
 pub mod workflow;
