@@ -13,7 +13,7 @@ use super::{
     BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
     StoreError, Timestamp, lock,
 };
-use crate::block::{BlockError, Display, Value};
+use crate::block::{BlockError, BlockErrorKind, Display, Value};
 use crate::engine::{Event, Run, RunStatus};
 use crate::workflow::{BlockIndex, Plan, Workflow};
 
@@ -127,7 +127,9 @@ impl Live {
                 Change::Ended { block, phase, outputs, elapsed: Some(elapsed) }
             }
             Event::BlockFailed { block, error, elapsed } => {
-                let phase = Phase::Failed(error.details().into());
+                let stopped = error.kind() == BlockErrorKind::Cancelled;
+                let why = error.details().into();
+                let phase = if stopped { Phase::Cancelled(why) } else { Phase::Failed(why) };
                 Change::Ended { block, phase, outputs: None, elapsed: Some(elapsed) }
             }
             Event::BlockSkipped { block, cause } => {
@@ -362,6 +364,16 @@ impl Now {
                 if let (Phase::Finished(_), Some(outputs)) = (&phase, outputs) {
                     self.state.kept.push((block.0, outputs));
                 }
+                // Behind a block that was stopped nothing was skipped because of a failure.
+                let phase = match phase {
+                    Phase::Skipped(cause) => match self.block(BlockIndex(cause)) {
+                        Some(BlockState { phase: Phase::Cancelled(why), .. }) => {
+                            Phase::Cancelled(Arc::clone(why))
+                        }
+                        _ => Phase::Skipped(cause),
+                    },
+                    phase => phase,
+                };
                 self.set(block, phase);
                 self.emit("block", |state| {
                     let waiting = BlockState::default();

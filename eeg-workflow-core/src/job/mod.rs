@@ -10,7 +10,6 @@
 mod artifact;
 mod error;
 mod events;
-
 mod keeper;
 mod kept;
 mod live;
