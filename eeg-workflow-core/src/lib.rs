@@ -6,6 +6,7 @@ pub mod builtin;
 #[cfg(feature = "builtin")]
 pub mod eeg;
 pub mod engine;
+pub mod job;
 pub mod module;
 #[cfg(feature = "builtin")]
 pub mod picture;

@@ -1,6 +1,7 @@
 //! The modules that every program has: thin blocks over the libraries of this crate.
 
 pub mod arithmetic;
+pub mod eeg_basil;
 
 use crate::module::{ModuleRegistry, RegistryError};
 
@@ -16,6 +17,7 @@ use crate::module::{ModuleRegistry, RegistryError};
 /// Two built-in modules or block types have one name; a test makes sure that none have.
 pub fn registry() -> Result<ModuleRegistry, RegistryError> {
     let mut registry = ModuleRegistry::new();
+    registry.register(eeg_basil::module()?)?;
     registry.register(arithmetic::module()?)?;
     Ok(registry)
 }

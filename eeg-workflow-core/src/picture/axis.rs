@@ -14,14 +14,9 @@ impl Axis {
         let (low, high) = values
             .into_iter()
             .filter(|v| v.is_finite())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-                (low.min(v), high.max(v))
-            });
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
-            return Self {
-                low: 0.0,
-                high: 1.0,
-            };
+            return Self { low: 0.0, high: 1.0 };
         }
         // Below this width the ticks would differ in digits that f64 does not hold.
         let least = low.abs().max(high.abs()) * 1e-9;
@@ -29,20 +24,14 @@ impl Axis {
             return Self { low, high };
         }
         let room = if least < 1e-300 { 0.5 } else { least * 1e8 };
-        Self {
-            low: (low - room).max(f64::MIN),
-            high: (high + room).min(f64::MAX),
-        }
+        Self { low: (low - room).max(f64::MIN), high: (high + room).min(f64::MAX) }
     }
 
     /// The same axis with `share` of its length added at each end.
     #[must_use]
     pub fn padded(self, share: f64) -> Self {
         let room = (self.high / 2.0 - self.low / 2.0) * 2.0 * share;
-        Self {
-            low: (self.low - room).max(f64::MIN),
-            high: (self.high + room).min(f64::MAX),
-        }
+        Self { low: (self.low - room).max(f64::MIN), high: (self.high + room).min(f64::MAX) }
     }
 
     /// The lowest number shown.
@@ -76,10 +65,7 @@ impl Axis {
             .map(|k| (k * step + 0.0).clamp(self.low, self.high))
             .collect();
         let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        values
-            .into_iter()
-            .map(|v| (v, label(v, step, largest)))
-            .collect()
+        values.into_iter().map(|v| (v, label(v, step, largest))).collect()
     }
 }
 
@@ -96,21 +82,13 @@ pub(crate) fn round_step(step: f64) -> f64 {
 
 /// 10^power; below 1 as the quotient that is correctly rounded.
 fn power_of_ten(power: f64) -> f64 {
-    if (-300.0..0.0).contains(&power) {
-        1.0 / 10f64.powf(-power)
-    } else {
-        10f64.powf(power)
-    }
+    if (-300.0..0.0).contains(&power) { 1.0 / 10f64.powf(-power) } else { 10f64.powf(power) }
 }
 
 /// A tick's text with just the digits that tell it from its neighbours.
 fn label(value: f64, step: f64, largest: f64) -> String {
     let step_power = step.log10().floor() as i32;
-    let top_power = if largest > 0.0 {
-        largest.log10().floor() as i32
-    } else {
-        0
-    };
+    let top_power = if largest > 0.0 { largest.log10().floor() as i32 } else { 0 };
     if (-4..=5).contains(&top_power) && step_power >= -9 {
         return format!("{value:.*}", usize::try_from(-step_power).unwrap_or(0));
     }

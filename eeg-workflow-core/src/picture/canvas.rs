@@ -70,11 +70,7 @@ impl Canvas {
         if !sides.contains(&width) || !sides.contains(&height) || pixels > Self::MAX_PIXELS {
             return Err(PictureError::Size { width, height });
         }
-        Ok(Self {
-            width,
-            height,
-            pixels: vec![255; width as usize * height as usize * 3],
-        })
+        Ok(Self { width, height, pixels: vec![255; width as usize * height as usize * 3] })
     }
 
     /// Width in pixels.
@@ -153,11 +149,7 @@ impl Canvas {
         let turn = |p: (f64, f64)| if steep { (p.1, p.0) } else { p };
         let (a, b) = (turn(from), turn(to));
         let (a, b) = if a.0 <= b.0 { (a, b) } else { (b, a) };
-        let slope = if b.0 > a.0 {
-            (b.1 - a.1) / (b.0 - a.0)
-        } else {
-            0.0
-        };
+        let slope = if b.0 > a.0 { (b.1 - a.1) / (b.0 - a.0) } else { 0.0 };
         let radius = thickness / 2.0;
         let reach = radius * (1.0 + slope * slope).sqrt() + 1.0;
         for i in (a.0 - radius - 0.5).floor() as i64..=(b.0 + radius + 0.5).ceil() as i64 {
@@ -203,14 +195,7 @@ impl Canvas {
         size: f64,
         color: Color,
     ) -> Result<(), PictureError> {
-        self.write(
-            text,
-            (x, y),
-            size,
-            Align::Center,
-            FontTransform::Rotate270,
-            color,
-        )
+        self.write(text, (x, y), size, Align::Center, FontTransform::Rotate270, color)
     }
 
     fn write(
@@ -254,10 +239,7 @@ impl Canvas {
             return Ok(0.0);
         }
         let style = text_style(&text, size)?;
-        let (width, _) = style
-            .font
-            .box_size(&text)
-            .map_err(|e| text_error(&text, &e))?;
+        let (width, _) = style.font.box_size(&text).map_err(|e| text_error(&text, &e))?;
         Ok(f64::from(width))
     }
 
@@ -270,8 +252,10 @@ impl Canvas {
         let mut encoder = png::Encoder::new(&mut file, self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
-        encoder.set_filter(png::Filter::Up);
+        // Flat areas and repeating rows: measured, a tenth of the size of the fast setting with
+        // any filter, for a few milliseconds.
+        encoder.set_compression(png::Compression::Balanced);
+        encoder.set_filter(png::Filter::NoFilter);
         let mut writer = encoder.write_header()?;
         writer.write_image_data(&self.pixels)?;
         writer.finish()?;
@@ -285,10 +269,7 @@ fn printable(text: &str) -> String {
 }
 
 fn text_error(text: &str, reason: &impl ToString) -> PictureError {
-    PictureError::Text {
-        text: text.to_owned(),
-        reason: reason.to_string(),
-    }
+    PictureError::Text { text: text.to_owned(), reason: reason.to_string() }
 }
 
 fn text_style(text: &str, size: f64) -> Result<TextStyle<'static>, PictureError> {
@@ -315,12 +296,9 @@ fn clip(
         return None;
     }
     let (mut start, mut end) = (0.0_f64, 1.0_f64);
-    for (direction, room) in [
-        (-dx, from.0 - low),
-        (dx, right - from.0),
-        (-dy, from.1 - low),
-        (dy, bottom - from.1),
-    ] {
+    for (direction, room) in
+        [(-dx, from.0 - low), (dx, right - from.0), (-dy, from.1 - low), (dy, bottom - from.1)]
+    {
         if direction == 0.0 {
             if room < 0.0 {
                 return None;

@@ -57,16 +57,8 @@ impl LineChart<'_> {
         }
         let left = (y_tick_width + if self.y_label.is_empty() { 20.0 } else { 46.0 }).min(w / 2.0);
         let right = w - (w / 20.0).min(30.0);
-        let top = if self.title.is_empty() {
-            16.0
-        } else {
-            44.0_f64.min(h / 4.0)
-        };
-        let bottom = h - if self.x_label.is_empty() {
-            34.0
-        } else {
-            58.0_f64.min(h / 3.0)
-        };
+        let top = if self.title.is_empty() { 16.0 } else { 44.0_f64.min(h / 4.0) };
+        let bottom = h - if self.x_label.is_empty() { 34.0 } else { 58.0_f64.min(h / 3.0) };
         let to_x = |x: f64| left + x_axis.position(x) * (right - left);
         let to_y = |y: f64| bottom - y_axis.position(y) * (bottom - top);
 
@@ -98,26 +90,9 @@ impl LineChart<'_> {
         let (frame_w, frame_h) = ((right - left) as i64 + 1, (bottom - top) as i64 + 1);
         canvas.frame(left as i64, top as i64, frame_w, frame_h, Color::INK);
         let middle = (left + right) / 2.0;
-        canvas.text(
-            self.title,
-            (middle, top / 2.0),
-            TITLE,
-            Align::Center,
-            Color::INK,
-        )?;
-        canvas.text(
-            self.x_label,
-            (middle, h - 18.0),
-            LABEL,
-            Align::Center,
-            Color::INK,
-        )?;
-        canvas.upright_text(
-            self.y_label,
-            (18.0, (top + bottom) / 2.0),
-            LABEL,
-            Color::INK,
-        )?;
+        canvas.text(self.title, (middle, top / 2.0), TITLE, Align::Center, Color::INK)?;
+        canvas.text(self.x_label, (middle, h - 18.0), LABEL, Align::Center, Color::INK)?;
+        canvas.upright_text(self.y_label, (18.0, (top + bottom) / 2.0), LABEL, Color::INK)?;
         canvas.to_png()
     }
 }

@@ -57,7 +57,8 @@ impl Block for Operation {
 
     fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let (a, b) = (inputs.number("num1")?, inputs.number("num2")?);
-        Ok(shown((self.apply)(&a, &b)?.into()))
+        let value = (self.apply)(&a, &b).map_err(BlockError::from_error)?;
+        Ok(shown(value.into()))
     }
 }
 
