@@ -593,3 +593,24 @@ fn composed_blocks_run_side_by_side() {
     let took = start.elapsed().as_secs_f64();
     assert!(took < 1.6, "six naps of 0.4 s took {took} s");
 }
+
+#[test]
+fn nested_blocks_do_not_wait_for_each_others_threads() {
+    let lab = Lab::new();
+    let blocks = json!([
+        increment("B1", ARITHMETIC, "Constant"),
+        increment("B2", "M", "B1"),
+        increment("B3", "M", "B2"),
+    ]);
+    lab.install(&[("M", json!({"format": 1, "blocks": blocks}))]).unwrap();
+    let blocks: Vec<_> =
+        (0..20).map(|id| json!({"id": id, "type": "B3", "module": "Lab.zip:M"})).collect();
+    let plan = lab.plan(json!(blocks), json!([]));
+    let options = EngineOptions { threads: Some(1), max_waiting: 2, ..Default::default() };
+    let engine = Engine::new(options).unwrap();
+    let (done, ended) = std::sync::mpsc::channel();
+    let run = engine.start(&plan, RunOptions::default());
+    std::thread::spawn(move || done.send(run.wait().status()));
+    let status = ended.recv_timeout(std::time::Duration::from_secs(20));
+    assert_eq!(status, Ok(RunStatus::Completed), "the run is stuck");
+}
