@@ -1,6 +1,6 @@
 //! The Arithmetic module: its declarations, its numbers and its expressions, against Python's.
 #![cfg(feature = "builtin")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 
