@@ -263,7 +263,8 @@ impl ModuleLibrary {
     }
 
     /// Removes an owner's archive of this file name. Plans that were made with its modules keep
-    /// working.
+    /// working. So do archives whose modules stand on it, until the library is opened again:
+    /// then they are among its [problems](Self::problems).
     ///
     /// # Errors
     /// The owner has no such archive, or the change could not be stored.
