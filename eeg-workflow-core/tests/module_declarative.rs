@@ -279,6 +279,23 @@ fn archives_may_use_other_archives_and_find_them_after_a_restart() {
 }
 
 #[test]
+fn archives_may_not_stand_on_each_other_without_end() {
+    let lab = Lab::new();
+    let mut below = (ARITHMETIC.to_owned(), "Constant");
+    for i in 1..=9 {
+        let (archive, module) = (format!("A{i}.zip"), format!("M{i}"));
+        let preset = json!({"name": "A", "preset": {"module": below.0, "type": below.1}});
+        let installed =
+            lab.install_as(&archive, &[(&module, json!({"format": 1, "blocks": [preset]}))]);
+        match installed {
+            Ok(()) if i <= 8 => below = (format!("{archive}:{module}"), "A"),
+            Err(InstallError::TooDeep { limit: 8, .. }) if i == 9 => {}
+            other => panic!("archive {i}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn an_input_takes_as_many_values_as_its_card_says() {
     let lab = Lab::new();
     let sum = json!({"name": "Total", "workflow": {
