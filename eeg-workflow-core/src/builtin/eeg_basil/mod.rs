@@ -35,6 +35,10 @@ impl Object for Recording {
     fn byte_size(&self) -> usize {
         Self::byte_size(self)
     }
+
+    fn port_type() -> PortType {
+        PortType::EEG_DATA
+    }
 }
 
 /// The shape of a recording as Python prints it: `(channels, samples)`.
