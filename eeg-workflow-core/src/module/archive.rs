@@ -11,6 +11,10 @@ use sha2::{Digest, Sha256};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+/// More 64-bit directories than this are looked at as an attack. (An archive has at most one,
+/// and so has each archive inside it.)
+const MAX_DIRECTORIES: usize = 50;
+
 /// How large an archive may be.
 #[derive(Clone, Debug)]
 pub struct ArchiveLimits {
@@ -219,6 +223,12 @@ impl Archive {
         if central_names(bytes).nth(limits.entries.saturating_mul(4)).is_some() {
             return Err(ArchiveError::TooManyEntries { limit: limits.entries });
         }
+        // Looking for the right one among many 64-bit directories would take quadratic time.
+        if positions(bytes, *b"PK\x06\x07").nth(MAX_DIRECTORIES).is_some()
+            || positions(bytes, *b"PK\x06\x06").nth(MAX_DIRECTORIES).is_some()
+        {
+            return Err(ArchiveError::ForeignData);
+        }
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(ArchiveError::NotAZip)?;
         if zip.len() > limits.entries {
             return Err(ArchiveError::TooManyEntries { limit: limits.entries });
@@ -251,21 +261,17 @@ fn check_file_name(name: &str) -> Result<(), ArchiveError> {
     if fine { Ok(()) } else { Err(ArchiveError::FileName(name.chars().take(200).collect())) }
 }
 
+/// Where this signature stands, whether it means something there or not.
+fn positions(bytes: &[u8], signature: [u8; 4]) -> impl Iterator<Item = usize> {
+    bytes.windows(4).enumerate().filter(move |(_, four)| *four == signature).map(|(at, _)| at)
+}
+
 /// The names behind everything that looks like an entry of a zip directory.
 fn central_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let rest = bytes.get(at..)?;
-            let found = rest.windows(4).position(|window| window == b"PK\x01\x02")?;
-            at += found + 4;
-            let header = rest.get(found..)?;
-            let Some(&[low, high]) = header.get(28..30) else { return None };
-            let length = usize::from(u16::from_le_bytes([low, high]));
-            if let Some(name) = header.get(46..46 + length) {
-                return Some(name);
-            }
-        }
+    positions(bytes, *b"PK\x01\x02").filter_map(|at| {
+        let header = bytes.get(at..)?;
+        let &[low, high] = header.get(28..30)? else { return None };
+        header.get(46..46 + usize::from(u16::from_le_bytes([low, high])))
     })
 }
 
