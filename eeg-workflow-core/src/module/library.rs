@@ -5,12 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::archive::{self, Archive, ArchiveError, ArchiveLimits, ModuleKind};
-use super::{ManifestError, Module, ModuleRegistry, declarative};
-use crate::block::{Block, Catalog, NotFound};
+use super::archive::{self, Archive, ArchiveLimits, ModuleKind};
+use super::view::Snapshot;
+use super::{ArchiveError, ManifestError, Module, ModuleEntry, ModuleRegistry, View, declarative};
 
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
@@ -209,8 +208,7 @@ impl ModuleLibrary {
         let mut problems = Vec::new();
         // In the order of installation, so that what an archive stands on is there before it.
         for record in records {
-            let snapshot = Snapshot::new(&builtin, &archives);
-            let view = View { snapshot: Arc::new(snapshot), user: record.owner.id };
+            let view = View::new(Arc::new(snapshot(&builtin, &archives)), record.owner.id);
             let composed = match load(folder, &record, &limits, &view) {
                 Ok(composed) => composed,
                 Err(error) => {
@@ -221,7 +219,7 @@ impl ModuleLibrary {
             };
             archives.push(Stored { record, composed });
         }
-        let snapshot = RwLock::new(Arc::new(Snapshot::new(&builtin, &archives)));
+        let snapshot = RwLock::new(Arc::new(snapshot(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
         Ok(Self { folder, limits, archives, builtin, snapshot, problems })
     }
@@ -308,7 +306,7 @@ impl ModuleLibrary {
     /// the public ones. Cheap.
     pub fn view(&self, user: i64) -> View {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        View { snapshot: Arc::clone(&snapshot), user }
+        View::new(Arc::clone(&snapshot), user)
     }
 
     /// Whether some module folder has this name.
@@ -327,7 +325,7 @@ impl ModuleLibrary {
     }
 
     fn publish(&self, archives: &[Stored]) {
-        let next = Arc::new(Snapshot::new(&self.builtin, archives));
+        let next = Arc::new(snapshot(&self.builtin, archives));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }
@@ -423,100 +421,22 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), LibraryError> {
     })
 }
 
-/// All modules at one time.
-struct Snapshot {
-    entries: Vec<ModuleEntry>,
-    by_name: FxHashMap<String, usize>,
-}
-
-/// A module, where it comes from, and who may use it.
-#[derive(Clone, Debug)]
-pub struct ModuleEntry {
-    /// The module.
-    pub module: Arc<Module>,
-    /// The owner's e-mail address; empty for a built-in module.
-    pub owner: Arc<str>,
-    /// Whether everybody may use it, as they may the built-in ones.
-    pub public: bool,
-    /// The SHA-256 of its archive in hexadecimal digits; none for a built-in module.
-    pub digest: Option<Arc<str>>,
-    /// The file name of its archive; none for a built-in module.
-    pub archive: Option<Arc<str>>,
-    /// The owner's id; none for a built-in module.
-    pub owner_id: Option<i64>,
-    /// How deep its archive stands on others; 0 for a built-in module.
-    level: usize,
-}
-
-impl Snapshot {
-    fn new(builtin: &ModuleRegistry, archives: &[Stored]) -> Self {
-        let builtin = builtin.modules().iter().map(|module| ModuleEntry {
+/// All modules of these archives, and the built-in ones.
+fn snapshot(builtin: &ModuleRegistry, archives: &[Stored]) -> Snapshot {
+    let builtin = builtin.modules().iter().map(ModuleEntry::builtin);
+    let stored = archives.iter().flat_map(|Stored { record, composed }| {
+        let entry = |module: &Arc<Module>| ModuleEntry {
             module: Arc::clone(module),
-            owner: "".into(),
-            public: true,
-            digest: None,
-            archive: None,
-            owner_id: None,
-            level: 0,
-        });
-        let stored = archives.iter().flat_map(|Stored { record, composed }| {
-            let entry = |module: &Arc<Module>| ModuleEntry {
-                module: Arc::clone(module),
-                owner: record.owner.email.as_str().into(),
-                public: record.public,
-                digest: Some(record.digest.as_str().into()),
-                archive: Some(record.archive.as_str().into()),
-                owner_id: Some(record.owner.id),
-                level: composed.level,
-            };
-            composed.modules.iter().map(entry)
-        });
-        let entries: Vec<ModuleEntry> = builtin.chain(stored).collect();
-        let names = entries.iter().enumerate();
-        let by_name = names.map(|(i, entry)| (entry.module.name().to_owned(), i)).collect();
-        Self { entries, by_name }
-    }
-}
-
-/// The modules that one user may use, as they were when the view was made.
-#[derive(Clone)]
-pub struct View {
-    snapshot: Arc<Snapshot>,
-    user: i64,
-}
-
-impl View {
-    /// The modules: the built-in ones, then the others in the order of their installation.
-    pub fn modules(&self) -> impl Iterator<Item = &ModuleEntry> {
-        self.snapshot.entries.iter().filter(|entry| self.may_use(entry))
-    }
-
-    /// The module of this full name, if the user may use it.
-    pub fn module(&self, name: &str) -> Option<&ModuleEntry> {
-        let entry = self.snapshot.entries.get(*self.snapshot.by_name.get(name)?)?;
-        self.may_use(entry).then_some(entry)
-    }
-
-    fn may_use(&self, entry: &ModuleEntry) -> bool {
-        entry.public || entry.owner_id == Some(self.user)
-    }
-}
-
-impl Catalog for View {
-    fn find(&self, module: &str, block_type: &str) -> Result<&Arc<dyn Block>, NotFound> {
-        let entry = self.module(module).ok_or(NotFound::Module)?;
-        entry.module.get(block_type).ok_or(NotFound::BlockType)
-    }
-}
-
-impl fmt::Debug for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.modules().map(|entry| entry.module.name());
-        f.debug_struct("View")
-            .field("user", &self.user)
-            .field("modules", &names.collect::<Vec<_>>())
-            .finish()
-    }
+            owner: record.owner.email.as_str().into(),
+            public: record.public,
+            digest: Some(record.digest.as_str().into()),
+            archive: Some(record.archive.as_str().into()),
+            owner_id: Some(record.owner.id),
+            level: composed.level,
+        };
+        composed.modules.iter().map(entry)
+    });
+    Snapshot::new(builtin.chain(stored).collect())
 }
 
 impl fmt::Debug for ModuleLibrary {
