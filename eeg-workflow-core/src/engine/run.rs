@@ -86,6 +86,9 @@ pub(super) struct Parent {
     pub(super) depth: usize,
 }
 
+/// What each output holds of the memory; empty where all are small.
+type Charges = Vec<Option<Arc<Charge>>>;
+
 const NO_CAUSE: u32 = u32::MAX;
 
 impl RunState {
@@ -209,7 +212,7 @@ impl RunState {
         block: u32,
         outputs: Outputs,
         declared: usize,
-    ) -> Result<(Outputs, Vec<Option<Arc<Charge>>>), BlockError> {
+    ) -> Result<(Outputs, Charges), BlockError> {
         if outputs.values.len() != declared {
             let given = outputs.values.len();
             return Err(BlockError::new(format!(
@@ -259,7 +262,7 @@ impl RunState {
         &self,
         claim: Claim,
         mut outputs: Outputs,
-        charges: Vec<Option<Arc<Charge>>>,
+        charges: Charges,
         elapsed: Duration,
         ready: impl FnMut(Claim),
     ) {
@@ -345,10 +348,11 @@ impl RunState {
         };
         self.emit(|| Event::RunFinished { status });
         let elapsed = self.started.elapsed();
+        let next = if self.parent.is_none() { self.engine.leave() } else { None };
         let _ = self.report.set(Report::new(Ending { status, elapsed, notes }));
         self.bell.ring();
-        if self.parent.is_none() {
-            self.engine.leave();
+        if let Some(next) = next {
+            self.engine.begin(&next);
         }
     }
 

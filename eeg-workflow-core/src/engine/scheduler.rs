@@ -173,7 +173,6 @@ impl Shared {
         self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
         drop(queue);
         for run in told {
-            run.emit(|| Event::RunStarted);
             self.begin(&run);
         }
         self.wake();
@@ -181,6 +180,7 @@ impl Shared {
 
     /// Starts a run that has its turn. (A nested run has its outer run's.)
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<RunState>) {
+        run.emit(|| Event::RunStarted);
         if run.plan.is_empty() {
             run.finish();
         } else {
@@ -188,14 +188,15 @@ impl Shared {
         }
     }
 
-    /// A run is over: the next one's turn.
-    pub(super) fn leave(self: &Arc<Self>) {
+    /// A run is over: gives its place up, or gives the run that has it next.
+    pub(super) fn leave(&self) -> Option<Arc<RunState>> {
         let mut queue = self.queue();
-        queue.running = queue.running.saturating_sub(1);
-        if let Some(next) = queue.later.pop_front() {
-            drop(queue);
-            self.enter(std::iter::once(next));
+        // More runs than allowed go on when some were hurried.
+        let next = if queue.running <= self.max_runs { queue.later.pop_front() } else { None };
+        if next.is_none() {
+            queue.running = queue.running.saturating_sub(1);
         }
+        next
     }
 
     /// A run that was cancelled need not wait for its turn to be told.
@@ -205,7 +206,6 @@ impl Shared {
         if let Some(run) = place.and_then(|place| queue.later.remove(place)) {
             queue.running += 1;
             drop(queue);
-            run.emit(|| Event::RunStarted);
             self.begin(&run);
         }
     }
