@@ -13,7 +13,7 @@ use std::time::Duration;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
     Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
-    NewJob, Pending, SqliteStore, StoreError, StoreStatistics, Timestamp,
+    NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics, Timestamp,
 };
 use eeg_workflow_core::workflow::Workflow;
 use jobs::{Lab, OWNER, document, until};
