@@ -6,7 +6,7 @@ mod events;
 mod plot;
 mod provider;
 
-use crate::block::Object;
+use crate::block::{Object, PortType};
 use crate::eeg::Recording;
 use crate::module::{Module, RegistryError};
 
