@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::parameters;
 use super::{BlockError, BlockErrorKind, BlockSpec, Number, Parameters, Value};
@@ -20,10 +20,10 @@ pub enum Stop {
 
 /// What runs a block: the engine.
 pub trait BlockHost: Any + Send + Sync {
-    /// Why the block must stop, if it must.
-    fn stop(&self, block: u32) -> Option<Stop>;
-    /// Sleeps until `duration` has passed or the block must stop.
-    fn sleep(&self, block: u32, duration: Duration) -> Option<Stop>;
+    /// Why the run must stop, if it must.
+    fn stop(&self) -> Option<Stop>;
+    /// Sleeps until `end`, or until the run must stop.
+    fn sleep_until(&self, end: Instant) -> Option<Stop>;
     /// Reports progress.
     fn progress(&self, block: u32, fraction: f64);
     /// Reports a line of the block's log.
@@ -40,6 +40,20 @@ pub struct Context<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) host: &'a dyn BlockHost,
     pub(crate) block: u32,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// When a block must be done, and how long that was from its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) after: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn passed(self) -> Option<Stop> {
+        (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
+    }
 }
 
 impl<'a> Context<'a> {
@@ -49,7 +63,8 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The reason to stop, to be returned as the block's error.
     pub fn check(&self) -> Result<(), BlockError> {
-        self.host.stop(self.block).map_or(Ok(()), |stop| Err(stop.into()))
+        let late = || self.deadline.and_then(Deadline::passed);
+        self.host.stop().or_else(late).map_or(Ok(()), |stop| Err(stop.into()))
     }
 
     /// Sleeps, unless the block must stop before.
@@ -57,7 +72,10 @@ impl<'a> Context<'a> {
     /// # Errors
     /// As [`Context::check`].
     pub fn sleep(&self, duration: Duration) -> Result<(), BlockError> {
-        self.host.sleep(self.block, duration).map_or(Ok(()), |stop| Err(stop.into()))
+        let end = Instant::now() + duration;
+        let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
+        self.host.sleep_until(end).map_or(Ok(()), |stop| Err(BlockError::from(stop)))?;
+        self.check()
     }
 
     /// Reports progress, from 0 to 1.

@@ -99,19 +99,11 @@ impl Error for BlockError {
     }
 }
 
-/// Turns a library's error into a block's: its message, with its own cause kept as the source.
-macro_rules! block_error_from {
-    ($($error:ty),* $(,)?) => {
-        $(impl From<$error> for $crate::block::BlockError {
-            fn from(error: $error) -> Self {
-                Self::from_error(error)
-            }
-        })*
-    };
+impl From<std::io::Error> for BlockError {
+    fn from(error: std::io::Error) -> Self {
+        Self::from_error(error)
+    }
 }
-pub(crate) use block_error_from;
-
-block_error_from!(std::io::Error, super::ParameterError);
 
 impl BlockError {
     /// The error of a library as a block's error, its causes kept.

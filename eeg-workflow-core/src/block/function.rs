@@ -1,5 +1,6 @@
 //! Closures as blocks.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{
@@ -118,9 +119,10 @@ impl<T: FromInput> FromInput for Option<T> {
 /// use eeg_workflow_core::block::FunctionBlock;
 /// let add = FunctionBlock::new("Add", ["a", "b"], "sum", |a: f64, b: f64| Ok(a + b));
 /// ```
-pub struct FunctionBlock<F> {
+pub struct FunctionBlock<F, A, const N: usize> {
     spec: BlockSpec,
     function: F,
+    arguments: PhantomData<fn(A)>,
 }
 
 /// A closure of some arguments that a [`FunctionBlock`] can call.
@@ -173,39 +175,24 @@ functions! {
     6: A B C D E G;
 }
 
-impl<F> FunctionBlock<F> {
+impl<F: BlockFunction<A, N>, A, const N: usize> FunctionBlock<F, A, N> {
     /// A block of this name whose inputs and output have these names; their types are those
     /// of the closure's arguments and result.
-    pub fn new<A, const N: usize>(
-        name: impl Into<String>,
-        inputs: [&str; N],
-        output: &str,
-        function: F,
-    ) -> impl Block
-    where
-        F: BlockFunction<A, N>,
-        A: 'static,
-    {
+    pub fn new(name: impl Into<String>, inputs: [&str; N], output: &str, function: F) -> Self {
         let mut spec = BlockSpec::new(name);
         for (name, (port_type, required)) in inputs.into_iter().zip(F::INPUTS) {
             spec = spec.input(name, port_type, u32::from(required)..=1);
         }
-        spec = spec.output(output, F::OUTPUT);
-        Called { block: Self { spec, function }, _arguments: std::marker::PhantomData }
+        Self { spec: spec.output(output, F::OUTPUT), function, arguments: PhantomData }
     }
 }
 
-struct Called<F, A, const N: usize> {
-    block: FunctionBlock<F>,
-    _arguments: std::marker::PhantomData<fn(A)>,
-}
-
-impl<A: 'static, F: BlockFunction<A, N>, const N: usize> Block for Called<F, A, N> {
+impl<F: BlockFunction<A, N>, A: 'static, const N: usize> Block for FunctionBlock<F, A, N> {
     fn spec(&self) -> &BlockSpec {
-        &self.block.spec
+        &self.spec
     }
 
     fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
-        self.block.function.call(&mut inputs, &self.block.spec).map(Outputs::one)
+        self.function.call(&mut inputs, &self.spec).map(Outputs::one)
     }
 }

@@ -12,6 +12,7 @@ use super::{BlockError, BlockSpec, Display, Number, Object, Value};
 pub(crate) struct Slot {
     pub(crate) value: Value,
     /// Gives the value's memory back when the last place that holds it is cleared.
+    #[expect(dead_code, reason = "held for its drop")]
     pub(crate) charge: Option<Arc<Charge>>,
 }
 

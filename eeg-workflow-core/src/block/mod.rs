@@ -18,9 +18,9 @@ mod spec;
 mod value;
 
 pub use catalog::{Catalog, NotFound};
+pub(crate) use context::Deadline;
 pub use context::{BlockHost, Context, FileError, FileRoots, Stop};
 pub use display::{Artifact, Display};
-pub(crate) use error::block_error_from;
 pub use error::{BlockError, BlockErrorKind};
 pub use function::{BlockFunction, FromInput, FunctionBlock, IntoOutput};
 pub(crate) use inputs::Slot;

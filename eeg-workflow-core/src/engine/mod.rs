@@ -1,0 +1,25 @@
+//! The engine: runs plans on all cores.
+//!
+//! An [`Engine`] owns a rayon pool that all its runs share. [`Engine::start`] gives a [`Run`]
+//! at once; a block starts as soon as its inputs are there. What happens is told to the run's
+//! [`Listener`] as [`Event`]s, and what came of it is in the [`Report`].
+//!
+//! - `wires`: the values on their way along the edges, and who may touch them when;
+//! - `run`: the state of one run, and what happens around one block;
+//! - `scheduler`: which run's blocks are next on which thread;
+//! - `waiting`: threads for blocks that wait for something outside.
+
+mod event;
+pub mod nested;
+mod options;
+mod report;
+mod run;
+mod scheduler;
+mod waiting;
+mod wires;
+
+pub use event::{Event, Listener, RunStatus};
+pub use options::{EngineOptions, Keep, RunOptions};
+pub use report::{Outcome, Report};
+pub use run::Run;
+pub use scheduler::{Engine, EngineError, Statistics};

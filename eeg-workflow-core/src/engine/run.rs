@@ -1,0 +1,455 @@
+//! One run: its state, and what happens around one block.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::report::{Ending, Notes, Trouble};
+use super::scheduler::Shared;
+use super::wires::{Claim, Wires};
+use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
+use crate::block::ledger::{Charge, Ledger};
+use crate::block::{
+    BlockError, BlockErrorKind, BlockHost, Context, Deadline, FileRoots, Inputs, Outputs, Slot,
+    Stop, Value,
+};
+use crate::workflow::{BlockIndex, Plan};
+
+/// Plain outputs beyond this size are not put into events.
+const LARGE: usize = 64 << 10;
+/// Values smaller than this are not accounted for.
+const SMALL: usize = 1 << 10;
+
+/// A run that was started. Dropping it does not stop the run.
+#[derive(Clone)]
+pub struct Run(pub(super) Arc<RunState>);
+
+impl Run {
+    /// Asks the run to stop: no further block is started, and blocks that ask are told.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Release);
+        self.0.bell.ring();
+        self.0.engine.hurry(&self.0);
+    }
+
+    /// Waits until the run is over.
+    ///
+    /// Not for the threads of a rayon pool: a block that needs another run's result runs it
+    /// with [`nested::run`](super::nested::run).
+    pub fn wait(&self) -> Report {
+        self.0.bell.wait_until(|| self.0.report.get().cloned())
+    }
+
+    /// Whether the run is over.
+    pub fn is_finished(&self) -> bool {
+        self.0.report.get().is_some()
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+pub(super) struct RunState {
+    pub(super) plan: Plan,
+    pub(super) wires: Wires,
+    pub(super) engine: Arc<Shared>,
+    /// Claims that any worker may take.
+    pub(super) offered: Mutex<Vec<Claim>>,
+    unfinished: AtomicUsize,
+    listener: Option<Arc<dyn Listener>>,
+    keep: Keep,
+    files: Option<FileRoots>,
+    block_deadline: Option<Duration>,
+    deadline: Option<Deadline>,
+    ledger: Option<Arc<Ledger>>,
+    started: Instant,
+    cancelled: AtomicBool,
+    /// Whether a block failed or was not run.
+    troubled: AtomicBool,
+    /// For each block the failed one behind which it lies, once there is one.
+    causes: OnceLock<Box<[AtomicU32]>>,
+    notes: Mutex<Notes>,
+    report: OnceLock<Report>,
+    bell: Bell,
+    parent: Option<Parent>,
+}
+
+/// The block, in its run, inside which a nested run goes on.
+pub(super) struct Parent {
+    pub(super) run: Arc<RunState>,
+    pub(super) block: u32,
+    pub(super) depth: usize,
+}
+
+/// What each output holds of the memory; empty where all are small.
+type Charges = Vec<Option<Arc<Charge>>>;
+
+const NO_CAUSE: u32 = u32::MAX;
+
+impl RunState {
+    pub(super) fn new(
+        engine: Arc<Shared>,
+        plan: Plan,
+        options: RunOptions,
+        feeds: Vec<(usize, Value)>,
+        parent: Option<Parent>,
+    ) -> Self {
+        let mut wires = Wires::new(&plan);
+        for (slot, value) in feeds {
+            wires.feed(slot, Slot { value, charge: None });
+        }
+        let mut offered = Vec::new();
+        for (block, values) in &options.restored {
+            offered.append(&mut wires.restore(&plan, block.0, values));
+        }
+        let started = Instant::now();
+        let ledger = options
+            .memory_limit
+            .map(|limit| Arc::new(Ledger::new(Some(limit), Some(Arc::clone(&engine.ledger)))));
+        Self {
+            unfinished: AtomicUsize::new(plan.len()),
+            plan,
+            wires,
+            engine,
+            offered: Mutex::new(offered),
+            listener: options.listener,
+            keep: options.keep,
+            files: options.files,
+            block_deadline: options.block_deadline,
+            deadline: options.deadline.map(|after| Deadline { at: started + after, after }),
+            ledger,
+            started,
+            cancelled: AtomicBool::new(false),
+            troubled: AtomicBool::new(false),
+            causes: OnceLock::new(),
+            notes: Mutex::default(),
+            report: OnceLock::new(),
+            bell: Bell::default(),
+            parent,
+        }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.parent.as_ref().map_or(0, |parent| parent.depth)
+    }
+
+    pub(super) fn emit(&self, event: impl FnOnce() -> Event) {
+        if let Some(listener) = &self.listener {
+            listener.event(event());
+        }
+    }
+
+    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Runs the claimed block, or finds that it is not to be run, and hands its outputs on.
+    pub(super) fn execute(self: &Arc<Self>, mut claim: Claim, ready: impl FnMut(Claim)) {
+        let block = claim.block();
+        let Some(node) = self.plan.node(block) else { return };
+        if self.wires.is_restored(&claim) {
+            return;
+        }
+        if self.troubled.load(Ordering::Relaxed)
+            && let Some(cause) = self.cause_of(block)
+        {
+            self.emit(|| Event::BlockSkipped {
+                block: BlockIndex(block),
+                cause: BlockIndex(cause),
+            });
+            self.give_up(claim, Trouble::Skipped { cause }, ready);
+            return;
+        }
+        if let Some(stop) = self.stop() {
+            self.emit(|| Event::BlockCancelled { block: BlockIndex(block), stop });
+            self.give_up(claim, Trouble::Cancelled(stop), ready);
+            return;
+        }
+
+        self.emit(|| Event::BlockStarted { block: BlockIndex(block) });
+        let timed = self.listener.is_some() || self.block_deadline.is_some();
+        let start = timed.then(Instant::now);
+        let deadline = start.zip(self.block_deadline);
+        let deadline = deadline.map(|(start, after)| Deadline { at: start + after, after });
+        let spec = node.block.spec();
+        let slots = self.wires.inputs(&self.plan, &mut claim);
+        let inputs = Inputs::new(spec, slots, self.plan.slot_ports(self.plan.slots(block)));
+        let cx = Context { spec, parameters: &node.parameters, host: self, block, deadline };
+        let result = catch_unwind(AssertUnwindSafe(|| node.block.run(&cx, inputs)));
+        // What the block left of its inputs is given back before its outputs are counted.
+        self.wires.inputs(&self.plan, &mut claim).fill_with(Slot::default);
+
+        let result =
+            result.unwrap_or_else(|panic| Err(panicked(&*panic))).and_then(
+                |outputs| match deadline.and_then(Deadline::passed) {
+                    Some(stop) => Err(stop.into()),
+                    None => self.check_outputs(block, outputs, spec.outputs().len()),
+                },
+            );
+        let elapsed = start.map_or(Duration::ZERO, |start| start.elapsed());
+        match result {
+            Ok((outputs, charges)) => self.hand_on(claim, outputs, charges, elapsed, ready),
+            Err(error) => {
+                let error = Arc::new(error);
+                self.emit(|| Event::BlockFailed {
+                    block: BlockIndex(block),
+                    error: Arc::clone(&error),
+                    elapsed,
+                });
+                self.give_up(claim, Trouble::Failed(error), ready);
+            }
+        }
+    }
+
+    /// Whether the outputs are as many as declared and fit into memory.
+    fn check_outputs(
+        &self,
+        block: u32,
+        outputs: Outputs,
+        declared: usize,
+    ) -> Result<(Outputs, Charges), BlockError> {
+        if outputs.values.len() != declared {
+            let given = outputs.values.len();
+            return Err(BlockError::new(format!(
+                "the block gave {given} outputs and declares {declared}"
+            )));
+        }
+        let mut charges = Vec::new();
+        for (at, value) in outputs.values.iter().enumerate() {
+            let bytes = value.byte_size();
+            if bytes < SMALL || !self.is_wanted(block, at) {
+                continue;
+            }
+            let ledger = self.ledger.as_ref().unwrap_or(&self.engine.ledger);
+            let charge = ledger.charge(bytes).map_err(|exceeded| {
+                let message = format!(
+                    "an output of {bytes} bytes would exceed the limit on memory ({} of {} bytes \
+                     are held)",
+                    exceeded.held, exceeded.limit
+                );
+                BlockError::of(BlockErrorKind::Memory, message)
+            })?;
+            charges.resize_with(at, || None);
+            charges.push(Some(Arc::new(charge)));
+        }
+        Ok((outputs, charges))
+    }
+
+    /// Whether an edge takes the output, or the report keeps it.
+    fn is_wanted(&self, block: u32, output: usize) -> bool {
+        self.is_taken(block, output) || self.keeps(block, output)
+    }
+
+    fn is_taken(&self, block: u32, output: usize) -> bool {
+        self.plan.deliveries(block).iter().any(|delivery| usize::from(delivery.output) == output)
+    }
+
+    fn keeps(&self, block: u32, output: usize) -> bool {
+        match &self.keep {
+            Keep::None => false,
+            Keep::All => true,
+            Keep::Leaves => !self.is_taken(block, output),
+            Keep::Outputs(kept) => kept.contains(&(BlockIndex(block), output)),
+        }
+    }
+
+    fn hand_on(
+        &self,
+        claim: Claim,
+        mut outputs: Outputs,
+        charges: Charges,
+        elapsed: Duration,
+        ready: impl FnMut(Claim),
+    ) {
+        let block = claim.block();
+        let display = outputs.display.take().map(|display| Arc::new(*display));
+        if let Some(display) = &display {
+            self.notes().displays.insert(block, Arc::clone(display));
+        }
+        if self.keep != Keep::None {
+            for (at, value) in (0..).zip(&outputs.values) {
+                if self.keeps(block, usize::from(at)) {
+                    self.notes().outputs.insert((block, at), value.clone());
+                }
+            }
+        }
+        self.emit(|| Event::BlockFinished {
+            block: BlockIndex(block),
+            display,
+            outputs: small_and_plain(&outputs.values),
+            elapsed,
+        });
+        let slot = |delivery: &crate::workflow::Delivery, more: bool| {
+            let at = usize::from(delivery.output);
+            let value = outputs.values.get_mut(at)?;
+            let value = if more { value.clone() } else { std::mem::take(value) };
+            Some(Slot { value, charge: charges.get(at).cloned().flatten() })
+        };
+        self.wires.deliver(&self.plan, claim, slot, ready);
+    }
+
+    /// Notes that a block did not finish, and marks those behind it.
+    fn give_up(&self, mut claim: Claim, trouble: Trouble, ready: impl FnMut(Claim)) {
+        let block = claim.block();
+        let cause = match trouble {
+            Trouble::Failed(_) => block,
+            Trouble::Skipped { cause } => cause,
+            // Those behind it find the reason to stop by themselves.
+            Trouble::Cancelled(_) => NO_CAUSE,
+        };
+        self.wires.inputs(&self.plan, &mut claim).fill_with(Slot::default);
+        self.notes().troubles.insert(block, trouble);
+        if cause != NO_CAUSE {
+            let causes = self
+                .causes
+                .get_or_init(|| (0..self.plan.len()).map(|_| AtomicU32::new(NO_CAUSE)).collect());
+            for delivery in self.plan.deliveries(block) {
+                if let Some(at) = causes.get(delivery.target as usize) {
+                    at.fetch_min(cause, Ordering::Relaxed);
+                }
+            }
+        }
+        // The arrivals that follow make both visible to the blocks behind.
+        self.troubled.store(true, Ordering::Release);
+        self.wires.deliver(&self.plan, claim, |_, _| None, ready);
+    }
+
+    fn cause_of(&self, block: u32) -> Option<u32> {
+        let cause = self.causes.get()?.get(block as usize)?.load(Ordering::Relaxed);
+        (cause != NO_CAUSE).then_some(cause)
+    }
+
+    /// Counts blocks as over; with the last one, so is the run.
+    pub(super) fn count_over(&self, blocks: usize) {
+        if blocks > 0 && self.unfinished.fetch_sub(blocks, Ordering::AcqRel) == blocks {
+            self.finish();
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        let notes = std::mem::take(&mut *self.notes());
+        let failed = notes.troubles.values().any(|trouble| {
+            matches!(trouble, Trouble::Failed(_) | Trouble::Cancelled(Stop::TimedOut(_)))
+        });
+        let cancelled = notes.troubles.values().any(|trouble| match trouble {
+            Trouble::Cancelled(stop) => *stop == Stop::Cancelled,
+            Trouble::Failed(error) => error.kind() == BlockErrorKind::Cancelled,
+            Trouble::Skipped { .. } => false,
+        }) && self.cancelled();
+        let status = match (cancelled, failed) {
+            (true, _) => RunStatus::Cancelled,
+            (false, true) => RunStatus::Failed,
+            (false, false) => RunStatus::Completed,
+        };
+        self.emit(|| Event::RunFinished { status });
+        let elapsed = self.started.elapsed();
+        let next = if self.parent.is_none() { self.engine.leave() } else { None };
+        let _ = self.report.set(Report::new(Ending { status, elapsed, notes }));
+        self.bell.ring();
+        if let Some(next) = next {
+            self.engine.begin(&next);
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+            || self.parent.as_ref().is_some_and(|parent| parent.run.cancelled())
+    }
+
+    /// Whether somebody is told of the run's events.
+    pub(super) fn has_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        if self.cancelled.load(Ordering::Acquire) {
+            return Some(Stop::Cancelled);
+        }
+        self.deadline
+            .and_then(Deadline::passed)
+            .or_else(|| self.parent.as_ref().and_then(|parent| parent.run.stop()))
+    }
+}
+
+/// For `Arc`, so that a nested run can hold on to its outer one.
+impl BlockHost for Arc<RunState> {
+    fn stop(&self) -> Option<Stop> {
+        RunState::stop(self)
+    }
+
+    fn sleep_until(&self, end: Instant) -> Option<Stop> {
+        // A nested run's bell does not ring when an outer run is cancelled: look now and then.
+        let slice = Duration::from_millis(if self.parent.is_some() { 20 } else { 500 });
+        loop {
+            if let Some(stop) = RunState::stop(self) {
+                return Some(stop);
+            }
+            let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
+            let left = end.checked_duration_since(Instant::now())?;
+            self.bell.wait(left.min(slice));
+        }
+    }
+
+    fn progress(&self, block: u32, fraction: f64) {
+        self.emit(|| Event::BlockProgress { block: BlockIndex(block), fraction });
+    }
+
+    fn log(&self, block: u32, line: &str) {
+        match &self.parent {
+            Some(parent) => parent.run.log(parent.block, line),
+            None => self.emit(|| Event::BlockLog { block: BlockIndex(block), line: line.into() }),
+        }
+    }
+
+    fn files(&self) -> Option<&FileRoots> {
+        self.files.as_ref().or_else(|| self.parent.as_ref().and_then(|parent| parent.run.files()))
+    }
+}
+
+/// The outputs for an event, if a listener may keep them without harm.
+fn small_and_plain(values: &[Value]) -> Option<Arc<[Value]>> {
+    let fine = |value: &Value| value.is_plain() && value.byte_size() <= LARGE;
+    values.iter().all(fine).then(|| values.into())
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> BlockError {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = format!("the block panicked: {}", said.unwrap_or("with no message"));
+    BlockError::of(BlockErrorKind::Panicked, message)
+}
+
+/// Wakes those who wait for a run to end or to be cancelled.
+#[derive(Default)]
+struct Bell {
+    lock: Mutex<()>,
+    rung: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        drop(self.lock.lock());
+        self.rung.notify_all();
+    }
+
+    fn wait(&self, most: Duration) {
+        if let Ok(guard) = self.lock.lock() {
+            let _ = self.rung.wait_timeout(guard, most);
+        }
+    }
+
+    fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
+        let mut guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        loop {
+            if let Some(value) = done() {
+                return value;
+            }
+            guard = self.rung.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+}

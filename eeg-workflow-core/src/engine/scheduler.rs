@@ -1,0 +1,376 @@
+//! Which run's blocks are next on which thread.
+//!
+//! Runs with work to share stand in one queue, each as a ticket. A worker (a job of the rayon
+//! pool; as many as there are threads, and none when there is nothing to do) takes the first
+//! ticket and serves that run for a session: it claims blocks, runs them, and goes on at once
+//! with a block that became ready; the others it keeps on a stack of its own, and offers half
+//! of them when another worker is idle. While other runs are in the queue a session ends after
+//! a few blocks and the run goes to the back: a run of three blocks is never behind one of ten
+//! thousand. There is no coordinator, and nothing is sent for a block.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::run::RunState;
+use super::waiting::Waiting;
+use super::wires::Claim;
+use super::{EngineOptions, Event, Run, RunOptions};
+use crate::block::ledger::Ledger;
+use crate::workflow::Plan;
+
+/// So many blocks of one run are run before a run that waits gets its turn.
+const TURN: usize = 8;
+/// Roots are claimed in lots of at most so many.
+const LOT: usize = 64;
+
+/// Runs plans on a pool of threads that all its runs share. Cheap to clone.
+///
+/// ```
+/// use eeg_workflow_core::engine::{Engine, EngineOptions, RunOptions, RunStatus};
+/// use eeg_workflow_core::module::{Module, ModuleRegistry};
+/// use eeg_workflow_core::workflow::{BlockIndex, Workflow};
+///
+/// let mut registry = ModuleRegistry::new();
+/// registry.register(Module::new("Lab").function("Six", [], "n", || Ok(6_i64))?)?;
+/// let workflow = Workflow::from_json(r#"{"blocks": [{"id": 1, "type": "Six", "module": "Lab"}]}"#)?;
+/// let engine = Engine::new(EngineOptions::default())?;
+/// let report = engine.start(&workflow.plan(&registry)?, RunOptions::default()).wait();
+/// assert_eq!(report.status(), RunStatus::Completed);
+/// assert_eq!(report.output(BlockIndex(0), 0), Some(&6_i64.into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(pub(super) Arc<Shared>);
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The threads could not be started.
+    #[error("the engine's threads could not be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// What an engine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Threads for blocks that compute.
+    pub threads: usize,
+    /// Runs that go on.
+    pub running: usize,
+    /// Runs that wait for their turn.
+    pub queued: usize,
+    /// Bytes that outputs hold.
+    pub memory_held: usize,
+    /// The most bytes that outputs ever held.
+    pub memory_peak: usize,
+}
+
+pub(super) struct Shared {
+    pool: rayon::ThreadPool,
+    threads: usize,
+    max_runs: usize,
+    queue: Mutex<Queue>,
+    /// How many tickets are in the queue, to look without the lock.
+    tickets: AtomicUsize,
+    /// Workers that are at work or about to be.
+    workers: AtomicUsize,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) waiting: Waiting,
+}
+
+#[derive(Default)]
+struct Queue {
+    tickets: VecDeque<Arc<RunState>>,
+    /// Runs over the limit, in the order in which they came.
+    later: VecDeque<Arc<RunState>>,
+    running: usize,
+}
+
+impl Engine {
+    /// An engine with threads of its own.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        let mut builder = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("engine-{i}"));
+        if let Some(threads) = options.threads {
+            builder = builder.num_threads(threads.max(1));
+        }
+        let pool = builder.build()?;
+        Ok(Self(Arc::new(Shared {
+            threads: pool.current_num_threads(),
+            pool,
+            max_runs: options.max_runs.max(1),
+            queue: Mutex::default(),
+            tickets: AtomicUsize::new(0),
+            workers: AtomicUsize::new(0),
+            ledger: Arc::new(Ledger::new(options.memory_limit, None)),
+            waiting: Waiting::new(options.max_waiting.max(1)),
+        })))
+    }
+
+    /// Starts a plan and returns at once.
+    pub fn start(&self, plan: &Plan, options: RunOptions) -> Run {
+        let run = RunState::new(Arc::clone(&self.0), plan.clone(), options, Vec::new(), None);
+        let run = Arc::new(run);
+        self.0.enter(std::iter::once(Arc::clone(&run)));
+        Run(run)
+    }
+
+    /// Starts many plans at once, for less than starting each by itself.
+    pub fn start_all(&self, plans: impl IntoIterator<Item = (Plan, RunOptions)>) -> Vec<Run> {
+        let runs: Vec<Run> = plans
+            .into_iter()
+            .map(|(plan, options)| {
+                let engine = Arc::clone(&self.0);
+                Run(Arc::new(RunState::new(engine, plan, options, Vec::new(), None)))
+            })
+            .collect();
+        self.0.enter(runs.iter().map(|run| Arc::clone(&run.0)));
+        runs
+    }
+
+    /// What the engine is doing.
+    pub fn statistics(&self) -> Statistics {
+        let queue = self.0.queue();
+        Statistics {
+            threads: self.0.threads,
+            running: queue.running,
+            queued: queue.later.len(),
+            memory_held: self.0.ledger.held(),
+            memory_peak: self.0.ledger.peak(),
+        }
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes runs in, or lets them wait for their turn.
+    fn enter(self: &Arc<Self>, runs: impl Iterator<Item = Arc<RunState>>) {
+        // Those whose start is to be told before a worker may have them.
+        let mut told = Vec::new();
+        let mut queue = self.queue();
+        for run in runs {
+            if queue.running >= self.max_runs && !run.plan.is_empty() {
+                queue.later.push_back(run);
+                continue;
+            }
+            queue.running += 1;
+            if run.has_listener() || run.plan.is_empty() {
+                told.push(run);
+            } else {
+                queue.tickets.push_back(run);
+            }
+        }
+        self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        drop(queue);
+        for run in told {
+            self.begin(&run);
+        }
+        self.wake();
+    }
+
+    /// Starts a run that has its turn. (A nested run has its outer run's.)
+    pub(super) fn begin(self: &Arc<Self>, run: &Arc<RunState>) {
+        run.emit(|| Event::RunStarted);
+        if run.plan.is_empty() {
+            run.finish();
+        } else {
+            self.offer(run);
+        }
+    }
+
+    /// A run is over: gives its place up, or gives the run that has it next.
+    pub(super) fn leave(&self) -> Option<Arc<RunState>> {
+        let mut queue = self.queue();
+        // More runs than allowed go on when some were hurried.
+        let next = if queue.running <= self.max_runs { queue.later.pop_front() } else { None };
+        if next.is_none() {
+            queue.running = queue.running.saturating_sub(1);
+        }
+        next
+    }
+
+    /// A run that was cancelled need not wait for its turn to be told.
+    pub(super) fn hurry(self: &Arc<Self>, run: &Arc<RunState>) {
+        let mut queue = self.queue();
+        let place = queue.later.iter().position(|other| Arc::ptr_eq(other, run));
+        if let Some(run) = place.and_then(|place| queue.later.remove(place)) {
+            queue.running += 1;
+            drop(queue);
+            self.begin(&run);
+        }
+    }
+
+    /// Puts a ticket for the run at the back of the queue.
+    pub(super) fn offer(self: &Arc<Self>, run: &Arc<RunState>) {
+        let mut queue = self.queue();
+        queue.tickets.push_back(Arc::clone(run));
+        self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        drop(queue);
+        self.wake();
+    }
+
+    fn next_ticket(&self) -> Option<Arc<RunState>> {
+        let mut queue = self.queue();
+        let ticket = queue.tickets.pop_front();
+        self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        ticket
+    }
+
+    /// Sees to it that there are workers for the tickets.
+    fn wake(self: &Arc<Self>) {
+        let mut wanted = self.tickets.load(Ordering::Relaxed);
+        while wanted > 0 && self.take_place() {
+            wanted -= 1;
+            let shared = Arc::clone(self);
+            self.pool.spawn(move || shared.work());
+        }
+    }
+
+    fn take_place(&self) -> bool {
+        let more = |workers| (workers < self.threads).then_some(workers + 1);
+        self.workers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A worker: serves runs until the queue is empty.
+    fn work(self: &Arc<Self>) {
+        thread_local! {
+            static AT_WORK: Cell<bool> = const { Cell::new(false) };
+        }
+        // A block that waits for rayon work of its own may be given this job by the pool. Then
+        // it serves one ticket only, so that the block below goes on soon.
+        let nested = AT_WORK.replace(true);
+        let mut claims = Vec::new();
+        loop {
+            while let Some(run) = self.next_ticket() {
+                self.serve(&run, &mut claims);
+                if nested {
+                    break;
+                }
+            }
+            self.workers.fetch_sub(1, Ordering::AcqRel);
+            if nested {
+                self.wake();
+                break;
+            }
+            // A ticket that came before the place was given up has seen no free place.
+            if self.queue().tickets.is_empty() || !self.take_place() {
+                break;
+            }
+        }
+        AT_WORK.set(nested);
+    }
+
+    /// A session: runs blocks of one run until it has none to claim or its turn is over.
+    fn serve(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
+        let mut over = 0;
+        let mut turn = 0;
+        self.claim(run, claims);
+        while let Some(claim) = claims.pop() {
+            let mut next = Some(claim);
+            while let Some(claim) = next.take() {
+                if run.plan.node(claim.block()).is_some_and(|node| node.waits) {
+                    self.waiting.submit(Arc::clone(run), claim);
+                    continue;
+                }
+                run.execute(claim, |ready| {
+                    if next.is_none() {
+                        next = Some(ready);
+                    } else {
+                        claims.push(ready);
+                    }
+                });
+                over += 1;
+                turn += 1;
+                if turn >= TURN {
+                    turn = 0;
+                    if self.tickets.load(Ordering::Relaxed) > 0 {
+                        claims.extend(next.take());
+                        self.hand_back(run, claims);
+                        run.count_over(over);
+                        return;
+                    }
+                }
+                if !claims.is_empty() && self.workers.load(Ordering::Relaxed) < self.threads {
+                    self.share(run, claims);
+                }
+            }
+            if claims.is_empty() {
+                self.claim(run, claims);
+            }
+        }
+        run.count_over(over);
+    }
+
+    /// Claims blocks that are offered, or else roots, and tells others if there are more.
+    fn claim(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
+        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        let half = offered.len().div_ceil(2);
+        let rest = offered.len() - half;
+        claims.extend(offered.drain(rest..));
+        let mut more = rest > 0;
+        drop(offered);
+        if claims.is_empty() {
+            let roots = run.plan.roots().len();
+            let idle = self.workers.load(Ordering::Relaxed) < self.threads;
+            let lot = (roots / (4 * self.threads)).clamp(if idle { 1 } else { TURN }, LOT);
+            run.wires.claim_roots(&run.plan, lot, claims);
+            more = run.wires.has_roots(&run.plan);
+        } else {
+            more |= run.wires.has_roots(&run.plan);
+        }
+        if more && self.workers.load(Ordering::Relaxed) < self.threads {
+            self.offer(run);
+        }
+    }
+
+    /// Offers the older half of the claims to an idle worker.
+    #[cold]
+    fn share(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
+        let half = claims.len().div_ceil(2);
+        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.extend(claims.drain(..half));
+        drop(offered);
+        self.offer(run);
+    }
+
+    /// Ends the session's turn: the run goes to the back of the queue with all its claims.
+    #[cold]
+    fn hand_back(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
+        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.append(claims);
+        let any = !offered.is_empty();
+        drop(offered);
+        if any || run.wires.has_roots(&run.plan) {
+            self.offer(run);
+        }
+    }
+}
+
+/// Runs a block that waited on a thread of its own, and offers what became ready.
+pub(super) fn execute_waiting(run: &Arc<RunState>, claim: Claim) {
+    let mut ready = Vec::new();
+    run.execute(claim, |claim| ready.push(claim));
+    if !ready.is_empty() {
+        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.append(&mut ready);
+        drop(offered);
+        run.engine.offer(run);
+    }
+    run.count_over(1);
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engine").field(&self.statistics()).finish()
+    }
+}

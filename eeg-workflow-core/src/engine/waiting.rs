@@ -1,0 +1,97 @@
+//! Threads for blocks that wait for something outside.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::run::RunState;
+use super::scheduler::execute_waiting;
+use super::wires::Claim;
+
+/// A thread that had nothing to do for so long ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Pools of such threads, one for each depth of nesting: a block that waits for a nested run
+/// holds a thread while blocks of that run need one, so they must not compete.
+pub(super) struct Waiting {
+    most: usize,
+    pools: Mutex<Vec<Arc<Pool>>>,
+}
+
+#[derive(Default)]
+struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<(Arc<RunState>, Claim)>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Waiting {
+    /// At most so many threads at each depth.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, pools: Mutex::default() }
+    }
+
+    /// Runs the claimed block on a thread of its own as soon as there is one.
+    pub(super) fn submit(&self, run: Arc<RunState>, claim: Claim) {
+        let depth = run.depth();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        while pools.len() <= depth {
+            pools.push(Arc::default());
+        }
+        let Some(pool) = pools.get(depth).map(Arc::clone) else { return };
+        drop(pools);
+
+        let mut state = pool.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.jobs.push_back((run, claim));
+        if state.jobs.len() > state.idle && state.threads < self.most {
+            let worker = Arc::clone(&pool);
+            let thread = std::thread::Builder::new().name("engine-wait".to_owned());
+            let spawned = thread.spawn(move || worker.work());
+            if spawned.is_ok() {
+                state.threads += 1;
+                return;
+            }
+            // No thread to be had: one that is there will come to it. If there is none, run it
+            // here: late is better than never.
+            if state.threads == 0
+                && let Some((run, claim)) = state.jobs.pop_back()
+            {
+                drop(state);
+                execute_waiting(&run, claim);
+                return;
+            }
+        }
+        drop(state);
+        pool.work.notify_one();
+    }
+}
+
+impl Pool {
+    fn work(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some((run, claim)) = state.jobs.pop_front() {
+                drop(state);
+                execute_waiting(&run, claim);
+                drop(run);
+                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.idle += 1;
+            let (after, timeout) =
+                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            state.idle -= 1;
+            if timeout.timed_out() && state.jobs.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}

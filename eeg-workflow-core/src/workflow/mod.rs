@@ -1,0 +1,19 @@
+//! Workflows: the document as it travels, and the plan that can run.
+//!
+//! [`Workflow`] is the JSON document, kept to the letter. [`Workflow::plan`] checks it against
+//! a [`Catalog`](crate::block::Catalog) of block types, reports every problem at once as a
+//! [`Diagnostic`], and gives a [`Plan`]: typed, acyclic, ready for the engine.
+
+mod diagnostic;
+mod document;
+mod lenient;
+mod plan;
+mod planner;
+mod raw;
+
+pub use diagnostic::{Code, Diagnostic, InvalidWorkflow, Severity};
+pub use document::{BlockId, SetParameterError, Workflow};
+pub(crate) use plan::Delivery;
+pub use plan::{BlockIndex, Plan};
+pub use planner::OpenInput;
+pub use raw::RawObject;

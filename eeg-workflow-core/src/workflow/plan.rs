@@ -1,0 +1,172 @@
+//! A workflow that can run.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::{BlockId, Diagnostic};
+use crate::block::{Block, Parameters};
+
+/// A validated workflow: every block found, every edge typed, no cycles. Cheap to clone, and
+/// only a plan can run.
+#[derive(Clone)]
+pub struct Plan(pub(super) Arc<Compiled>);
+
+/// The position of a block in its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlockIndex(pub u32);
+
+/// The graph as compressed rows, as the engine walks it.
+///
+/// Each edge has a slot where its value waits for the block at its end. A block's slots are
+/// neighbours, sorted by input port and then by the order of edges in the document.
+pub(super) struct Compiled {
+    pub(super) ids: Vec<BlockId>,
+    pub(super) nodes: Vec<Node>,
+    /// The slots of block `b` are `slot_start[b]..slot_start[b + 1]`.
+    pub(super) slot_start: Vec<u32>,
+    /// The input port of each slot.
+    pub(super) slot_port: Vec<u16>,
+    /// The deliveries of block `b` are `delivery_start[b]..delivery_start[b + 1]`.
+    pub(super) delivery_start: Vec<u32>,
+    /// Sorted by the output they take.
+    pub(super) deliveries: Vec<Delivery>,
+    /// How many edges a block waits for.
+    pub(super) in_degree: Vec<u32>,
+    /// The blocks that wait for none.
+    pub(super) roots: Vec<u32>,
+    pub(super) graph: DiGraph<BlockIndex, u32>,
+    pub(super) modules: Vec<String>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+pub(crate) struct Node {
+    pub(crate) block: Arc<dyn Block>,
+    pub(crate) parameters: Parameters,
+    /// Whether the block waits for something outside and holds no core.
+    pub(crate) waits: bool,
+}
+
+/// Where an output's value goes along one edge.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery {
+    pub(crate) target: u32,
+    pub(crate) slot: u32,
+    pub(crate) output: u16,
+}
+
+impl Plan {
+    /// How many blocks the plan has.
+    pub fn len(&self) -> usize {
+        self.0.nodes.len()
+    }
+
+    /// Whether the plan has no blocks.
+    pub fn is_empty(&self) -> bool {
+        self.0.nodes.is_empty()
+    }
+
+    /// All blocks, in the order of the document.
+    pub fn indices(&self) -> impl Iterator<Item = BlockIndex> + use<> {
+        (0..self.0.nodes.len() as u32).map(BlockIndex)
+    }
+
+    /// The id of a block in the document; none if the plan has no such block.
+    pub fn id(&self, block: BlockIndex) -> Option<&BlockId> {
+        self.0.ids.get(block.0 as usize)
+    }
+
+    /// The block of this id.
+    pub fn index_of(&self, id: &BlockId) -> Option<BlockIndex> {
+        self.0.ids.iter().position(|other| other == id).map(|index| BlockIndex(index as u32))
+    }
+
+    /// The implementation of a block.
+    pub fn block(&self, block: BlockIndex) -> Option<&Arc<dyn Block>> {
+        self.0.nodes.get(block.0 as usize).map(|node| &node.block)
+    }
+
+    /// The blocks whose outputs a block takes, one for each edge.
+    pub fn predecessors(&self, block: BlockIndex) -> impl Iterator<Item = BlockIndex> {
+        self.neighbours(block, Direction::Incoming)
+    }
+
+    /// The blocks that take a block's outputs, one for each edge.
+    pub fn successors(&self, block: BlockIndex) -> impl Iterator<Item = BlockIndex> {
+        self.neighbours(block, Direction::Outgoing)
+    }
+
+    fn neighbours(
+        &self,
+        block: BlockIndex,
+        direction: Direction,
+    ) -> impl Iterator<Item = BlockIndex> {
+        let graph = &self.0.graph;
+        graph
+            .neighbors_directed(NodeIndex::new(block.0 as usize), direction)
+            .filter_map(|node| graph.node_weight(node).copied())
+    }
+
+    /// The graph, for algorithms of petgraph's: nodes are blocks in the order of the document,
+    /// edges carry their position in the document's list.
+    pub fn graph(&self) -> &DiGraph<BlockIndex, u32> {
+        &self.0.graph
+    }
+
+    /// The full names of the modules that the workflow uses.
+    pub fn modules(&self) -> &[String] {
+        &self.0.modules
+    }
+
+    /// What is odd about the workflow without keeping it from running.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.0.warnings
+    }
+
+    pub(crate) fn node(&self, block: u32) -> Option<&Node> {
+        self.0.nodes.get(block as usize)
+    }
+
+    pub(crate) fn slot_count(&self) -> usize {
+        self.0.slot_port.len()
+    }
+
+    pub(crate) fn slots(&self, block: u32) -> Range<usize> {
+        row(&self.0.slot_start, block)
+    }
+
+    pub(crate) fn slot_ports(&self, slots: Range<usize>) -> &[u16] {
+        self.0.slot_port.get(slots).unwrap_or_default()
+    }
+
+    pub(crate) fn deliveries(&self, block: u32) -> &[Delivery] {
+        self.0.deliveries.get(row(&self.0.delivery_start, block)).unwrap_or_default()
+    }
+
+    pub(crate) fn in_degrees(&self) -> &[u32] {
+        &self.0.in_degree
+    }
+
+    pub(crate) fn roots(&self) -> &[u32] {
+        &self.0.roots
+    }
+}
+
+fn row(starts: &[u32], block: u32) -> Range<usize> {
+    match starts.get(block as usize..) {
+        Some([start, end, ..]) => *start as usize..*end as usize,
+        _ => 0..0,
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("blocks", &self.len())
+            .field("edges", &self.0.deliveries.len())
+            .finish_non_exhaustive()
+    }
+}

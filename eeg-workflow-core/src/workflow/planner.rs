@@ -1,0 +1,646 @@
+//! From a document to a plan: every name resolved, every rule checked.
+
+use std::sync::Arc;
+
+use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::document::{BlockNode, Document, EdgeEnd, EdgeNode};
+use super::plan::{Compiled, Node};
+use super::{BlockId, BlockIndex, Code, Delivery, Diagnostic, InvalidWorkflow, Plan, Workflow};
+use crate::block::{Block, Catalog, Execution, NotFound, Parameters};
+
+/// An input of a plan that is joined from outside: its values come when the plan is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenInput {
+    /// The block.
+    pub block: BlockId,
+    /// Its input.
+    pub port: String,
+    /// How many values it will get.
+    pub values: u32,
+}
+
+impl Workflow {
+    /// Checks the whole document against the block types of `catalog`.
+    ///
+    /// # Errors
+    /// Every problem that keeps the workflow from running, at once, and the warnings.
+    pub fn plan(&self, catalog: &dyn Catalog) -> Result<Plan, InvalidWorkflow> {
+        self.plan_open(catalog, &[])
+    }
+
+    /// As [`Workflow::plan`], for a workflow some of whose inputs are fed from outside.
+    ///
+    /// # Errors
+    /// As [`Workflow::plan`].
+    pub fn plan_open(
+        &self,
+        catalog: &dyn Catalog,
+        open: &[OpenInput],
+    ) -> Result<Plan, InvalidWorkflow> {
+        let mut planner = Planner::new(self.document());
+        planner.find_blocks(catalog);
+        planner.join_edges();
+        planner.join_open(open);
+        planner.finish()
+    }
+}
+
+struct Planner<'a> {
+    document: &'a Document,
+    index: IdIndex<'a>,
+    nodes: Vec<Option<Node>>,
+    joins: Vec<Join>,
+    modules: Vec<String>,
+    problems: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// An edge whose ends were found; without a source it is fed from outside.
+struct Join {
+    source: Option<(u32, u16)>,
+    target: u32,
+    input: u16,
+    edge: u32,
+}
+
+impl<'a> Planner<'a> {
+    fn new(document: &'a Document) -> Self {
+        let mut problems = document.problems.clone();
+        let index = IdIndex::new(&document.blocks, &mut problems);
+        Self {
+            document,
+            index,
+            nodes: Vec::with_capacity(document.blocks.len()),
+            joins: Vec::with_capacity(document.edges.len()),
+            modules: Vec::new(),
+            problems,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        match diagnostic.severity {
+            super::Severity::Error => self.problems.push(diagnostic),
+            super::Severity::Warning => self.warnings.push(diagnostic),
+        }
+    }
+
+    fn find_blocks(&mut self, catalog: &dyn Catalog) {
+        let mut modules = FxHashSet::default();
+        // Neighbours are often of one type: the one found last is looked at first.
+        let mut last: Option<(&str, &str, &Arc<dyn Block>)> = None;
+        let mut defaults: Option<(*const (), Parameters)> = None;
+        for (position, node) in self.document.blocks.iter().enumerate() {
+            let (Some(module), Some(block_type)) = (&node.module, &node.block_type) else {
+                self.nodes.push(None);
+                continue;
+            };
+            let (module, block_type) = (self.document.str(module), self.document.str(block_type));
+            let block = match last {
+                Some((m, t, block)) if m == module && t == block_type => block,
+                _ => match catalog.find(module, block_type) {
+                    Ok(block) => {
+                        if modules.insert(module) {
+                            self.modules.push(module.to_owned());
+                        }
+                        last = Some((module, block_type, block));
+                        block
+                    }
+                    Err(not_found) => {
+                        self.not_found(position, node, module, block_type, not_found);
+                        self.nodes.push(None);
+                        continue;
+                    }
+                },
+            };
+            let parameters = if node.values.is_none() && !block.spec().parameters().is_empty() {
+                let key = Arc::as_ptr(block).cast::<()>();
+                match &defaults {
+                    Some((known, parameters)) if *known == key => Some(parameters.clone()),
+                    _ => {
+                        let parameters = self.parameters(position, node, &**block);
+                        defaults = parameters.clone().map(|parameters| (key, parameters));
+                        parameters
+                    }
+                }
+            } else {
+                self.parameters(position, node, &**block)
+            };
+            self.nodes.push(Some(Node {
+                waits: block.spec().execution_class() == Execution::Wait,
+                block: Arc::clone(block),
+                parameters: parameters.unwrap_or_default(),
+            }));
+        }
+    }
+
+    fn not_found(
+        &mut self,
+        position: usize,
+        node: &BlockNode,
+        module: &str,
+        block_type: &str,
+        not_found: NotFound,
+    ) {
+        let (code, key, message) = match not_found {
+            NotFound::Module => {
+                (Code::UnknownModule, "module", format!("there is no module \"{module}\""))
+            }
+            NotFound::BlockType => (
+                Code::UnknownBlockType,
+                "type",
+                format!("module \"{module}\" has no block \"{block_type}\""),
+            ),
+        };
+        let message = format!("{}: {message}", label(node, block_type));
+        let diagnostic = Diagnostic::error(code, format!("/blocks/{position}/{key}"), message);
+        self.report(with_block(diagnostic, node));
+    }
+
+    fn parameters(
+        &mut self,
+        position: usize,
+        node: &BlockNode,
+        block: &dyn Block,
+    ) -> Option<Parameters> {
+        let spec = block.spec();
+        let text = node.values.as_ref().map_or("{}", |values| self.document.str(values));
+        if spec.parameters().is_empty() && text == "{}" {
+            return Some(Parameters::default());
+        }
+        let at = format!("/blocks/{position}/values");
+        let values: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(text) {
+            Ok(Some(values)) => values,
+            Ok(None) => serde_json::Map::new(),
+            Err(_) => {
+                let message = format!("{}: the values must be an object", label(node, spec.name()));
+                self.report(with_block(Diagnostic::error(Code::WrongType, at, message), node));
+                return None;
+            }
+        };
+        for name in values.keys() {
+            if !spec.parameters().iter().any(|parameter| parameter.name == *name) {
+                let message = format!("{}: no parameter \"{name}\"", label(node, spec.name()));
+                let pointer = format!("{at}/{}", escape(name));
+                let diagnostic = Diagnostic::error(Code::UnknownParameter, pointer, message);
+                self.report(with_block(diagnostic, node).parameter(name).warning_if(true));
+            }
+        }
+        match Parameters::resolve(spec, |name| values.get(name)) {
+            Ok(parameters) => Some(parameters),
+            Err(errors) => {
+                for error in errors {
+                    let message = format!("{}: {error}", label(node, spec.name()));
+                    let pointer = format!("{at}/{}", escape(&error.name));
+                    let diagnostic = Diagnostic::error(Code::InvalidParameter, pointer, message);
+                    self.report(with_block(diagnostic, node).parameter(&error.name));
+                }
+                None
+            }
+        }
+    }
+
+    fn join_edges(&mut self) {
+        for edge in &self.document.edges {
+            let [first, second] = &edge.ends;
+            let (output, input, keys) = match (first.is_input, second.is_input) {
+                (false, true) => (first, second, ["block1", "block2"]),
+                (true, false) => (second, first, ["block2", "block1"]),
+                (is_input, _) => {
+                    let what = if is_input { "inputs" } else { "outputs" };
+                    let message = format!(
+                        "the edge joins two {what}, \"{}\" of block {} and \"{}\" of block {}",
+                        self.document.str(&first.port),
+                        first.block,
+                        self.document.str(&second.port),
+                        second.block
+                    );
+                    let pointer = format!("/edges/{}", edge.index);
+                    self.report(Diagnostic::error(Code::EdgeDirection, pointer, message));
+                    continue;
+                }
+            };
+            let source = self.end(edge, output, keys[0]);
+            let target = self.end(edge, input, keys[1]);
+            if let (Some(source), Some(target)) = (source, target) {
+                self.join(edge, source, target);
+            }
+        }
+    }
+
+    /// The block and port at an end of an edge, if both are there.
+    fn end(&mut self, edge: &EdgeNode, end: &EdgeEnd, key: &str) -> Option<(u32, u16)> {
+        let at = format_args!("/edges/{}/", edge.index);
+        let Some(index) = self.index.get(&end.block) else {
+            let message = format!("the edge joins block {}, which is not there", end.block);
+            let diagnostic = Diagnostic::error(Code::DanglingEdge, format!("{at}{key}"), message);
+            self.report(diagnostic.block(&end.block));
+            return None;
+        };
+        let spec = self.nodes.get(index as usize)?.as_ref()?.block.spec();
+        let name = self.document.str(&end.port);
+        let (port, ports) = match end.is_input {
+            true => (spec.input_index(name), spec.inputs()),
+            false => (spec.output_index(name), spec.outputs()),
+        };
+        let Some(port) = port.and_then(|port| u16::try_from(port).ok()) else {
+            let what = if end.is_input { "input" } else { "output" };
+            let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            let message = format!(
+                "block {} ({}) has no {what} \"{name}\" (it has: {known})",
+                end.block,
+                spec.name()
+            );
+            let connector = key.replace("block", "connector");
+            let pointer = format!("{at}{connector}");
+            let diagnostic = Diagnostic::error(Code::UnknownPort, pointer, message);
+            self.report(diagnostic.block(&end.block).port(name));
+            return None;
+        };
+        Some((index, port))
+    }
+
+    fn join(&mut self, edge: &EdgeNode, source: (u32, u16), target: (u32, u16)) {
+        let spec = |(block, _): (u32, u16)| {
+            self.nodes.get(block as usize)?.as_ref().map(|node| node.block.spec())
+        };
+        let (Some(from), Some(to)) = (spec(source), spec(target)) else { return };
+        let output = from.outputs().get(usize::from(source.1));
+        let input = to.inputs().get(usize::from(target.1));
+        let (Some(output), Some(input)) = (output, input) else { return };
+        if !output.port_type.fits(&input.port_type) {
+            let checked = from.is_checking_own_values() || to.is_checking_own_values();
+            let (source_id, target_id) = (self.index.name(source.0), self.index.name(target.0));
+            let message = format!(
+                "output \"{}\" of block {source_id} gives {}, input \"{}\" of block {target_id} \
+                 takes {}",
+                output.name, output.port_type, input.name, input.port_type
+            );
+            let pointer = format!("/edges/{}", edge.index);
+            let mut diagnostic =
+                Diagnostic::error(Code::TypeMismatch, pointer, message).port(&input.name);
+            diagnostic.block = self.index.id(target.0).cloned();
+            self.report(diagnostic.warning_if(checked));
+        }
+        self.joins.push(Join {
+            source: Some(source),
+            target: target.0,
+            input: target.1,
+            edge: edge.index,
+        });
+    }
+
+    fn join_open(&mut self, open: &[OpenInput]) {
+        for input in open {
+            let found = self.index.get(&input.block).and_then(|index| {
+                let node = self.nodes.get(index as usize)?.as_ref()?;
+                let port = node.block.spec().input_index(&input.port)?;
+                Some((index, u16::try_from(port).ok()?))
+            });
+            let Some((target, port)) = found else {
+                let message =
+                    format!("there is no input \"{}\" of block {}", input.port, input.block);
+                let diagnostic = Diagnostic::error(Code::UnknownPort, String::new(), message);
+                self.report(diagnostic.block(&input.block).port(&input.port));
+                continue;
+            };
+            if self.joins.iter().any(|join| join.target == target && join.input == port) {
+                let message = format!(
+                    "input \"{}\" of block {} is fed from outside and joined by an edge",
+                    input.port, input.block
+                );
+                let diagnostic = Diagnostic::error(Code::TooManyEdges, String::new(), message);
+                self.report(diagnostic.block(&input.block).port(&input.port));
+                continue;
+            }
+            for _ in 0..input.values {
+                self.joins.push(Join { source: None, target, input: port, edge: u32::MAX });
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Plan, InvalidWorkflow> {
+        let blocks = self.nodes.len();
+        let (slot_start, order) = self.slots();
+        self.check_cardinalities(&slot_start, &order);
+        let graph = self.graph();
+        if toposort(&graph, None).is_err() {
+            self.report_cycles(&graph);
+        }
+        if !self.problems.is_empty() {
+            self.problems.append(&mut self.warnings);
+            return Err(InvalidWorkflow { diagnostics: self.problems });
+        }
+
+        let mut in_degree = vec![0_u32; blocks];
+        let mut out_degree = vec![0_u32; blocks];
+        for join in &self.joins {
+            if let Some((source, _)) = join.source {
+                increment(&mut in_degree, join.target);
+                increment(&mut out_degree, source);
+            }
+        }
+        let delivery_start = starts(&out_degree);
+        let mut next = delivery_start.clone();
+        let empty = Delivery { target: 0, slot: 0, output: 0 };
+        let mut deliveries = vec![empty; delivery_start.last().map_or(0, |end| *end as usize)];
+        let mut slot_port = Vec::with_capacity(self.joins.len());
+        for (slot, join) in (0..).zip(order.iter().filter_map(|at| self.joins.get(*at as usize))) {
+            slot_port.push(join.input);
+            if let Some((source, output)) = join.source
+                && let Some(at) = next.get_mut(source as usize)
+                && let Some(place) = deliveries.get_mut(*at as usize)
+            {
+                *place = Delivery { target: join.target, slot, output };
+                *at += 1;
+            }
+        }
+        for range in delivery_start.windows(2) {
+            if let [start, end] = range
+                && let Some(row) = deliveries.get_mut(*start as usize..*end as usize)
+            {
+                row.sort_by_key(|delivery| delivery.output);
+            }
+        }
+        let roots = (0..).zip(&in_degree).filter(|(_, n)| **n == 0).map(|(b, _)| b).collect();
+        let ids = self.document.blocks.iter().filter_map(|node| node.id.clone()).collect();
+        Ok(Plan(Arc::new(Compiled {
+            ids,
+            nodes: self.nodes.into_iter().flatten().collect(),
+            slot_start,
+            slot_port,
+            delivery_start,
+            deliveries,
+            in_degree,
+            roots,
+            graph,
+            modules: self.modules,
+            warnings: self.warnings,
+        })))
+    }
+
+    /// The joins sorted by target, input and order in the document, and where each block's start.
+    fn slots(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut degree = vec![0_u32; self.nodes.len()];
+        for join in &self.joins {
+            increment(&mut degree, join.target);
+        }
+        let slot_start = starts(&degree);
+        let mut next = slot_start.clone();
+        let mut order = vec![0_u32; self.joins.len()];
+        for (at, join) in (0..).zip(&self.joins) {
+            if let Some(place) = next.get_mut(join.target as usize) {
+                if let Some(slot) = order.get_mut(*place as usize) {
+                    *slot = at;
+                }
+                *place += 1;
+            }
+        }
+        for range in slot_start.windows(2) {
+            if let [start, end] = range
+                && let Some(row) = order.get_mut(*start as usize..*end as usize)
+            {
+                row.sort_by_key(|at| self.joins.get(*at as usize).map(|join| join.input));
+            }
+        }
+        (slot_start, order)
+    }
+
+    fn check_cardinalities(&mut self, slot_start: &[u32], order: &[u32]) {
+        let mut found = Vec::new();
+        for (position, node) in self.nodes.iter().enumerate() {
+            let Some(node) = node else { continue };
+            let spec = node.block.spec();
+            if spec.inputs().is_empty() {
+                continue;
+            }
+            let slots = match slot_start.get(position..) {
+                Some([start, end, ..]) => {
+                    order.get(*start as usize..*end as usize).unwrap_or_default()
+                }
+                _ => &[],
+            };
+            for (index, port) in spec.inputs().iter().enumerate() {
+                let joined = slots.iter().filter(|at| {
+                    let join = self.joins.get(**at as usize);
+                    join.is_some_and(|join| usize::from(join.input) == index)
+                });
+                let (joined, allowed) = (joined.count() as u64, port.cardinality);
+                let code = if joined < u64::from(allowed.min) {
+                    Code::TooFewEdges
+                } else if joined > u64::from(allowed.max) {
+                    Code::TooManyEdges
+                } else {
+                    continue;
+                };
+                found.push((position, code, index, joined));
+            }
+        }
+        for (position, code, index, joined) in found {
+            let document = self.document;
+            let Some(node) = document.blocks.get(position) else { continue };
+            let Some(Some(planned)) = self.nodes.get(position) else { continue };
+            let spec = planned.block.spec();
+            let Some(port) = spec.inputs().get(index) else { continue };
+            let needs = match code {
+                Code::TooFewEdges => format!("needs at least {}", port.cardinality.min),
+                _ => format!("takes at most {}", port.cardinality.max),
+            };
+            let edges = if joined == 1 { "edge joins" } else { "edges join" };
+            let message = format!(
+                "{}: {joined} {edges} input \"{}\", which {needs}",
+                label(node, spec.name()),
+                port.name
+            );
+            let pointer = format!("/blocks/{position}");
+            let diagnostic = Diagnostic::error(code, pointer, message).port(&port.name);
+            self.report(with_block(diagnostic, node));
+        }
+    }
+
+    fn graph(&self) -> DiGraph<BlockIndex, u32> {
+        let mut graph = DiGraph::with_capacity(self.nodes.len(), self.joins.len());
+        for position in 0..self.nodes.len() as u32 {
+            graph.add_node(BlockIndex(position));
+        }
+        for join in &self.joins {
+            if let Some((source, _)) = join.source {
+                let node = |block| NodeIndex::new(block as usize);
+                graph.add_edge(node(source), node(join.target), join.edge);
+            }
+        }
+        graph
+    }
+
+    /// One shortest cycle for each group of blocks that wait for each other.
+    fn report_cycles(&mut self, graph: &DiGraph<BlockIndex, u32>) {
+        for group in kosaraju_scc(graph) {
+            let Some(start) = group.iter().min().copied() else { continue };
+            let members: FxHashSet<NodeIndex> = group.into_iter().collect();
+            let Some(cycle) = shortest_cycle(graph, start, &members) else { continue };
+            let mut names: Vec<String> =
+                cycle.iter().map(|node| self.index.name(node.index() as u32)).collect();
+            if names.len() > 20 {
+                let skipped = names.len() - 19;
+                names.splice(10..10 + skipped, [format!("… {skipped} more …")]);
+            }
+            let message = format!("blocks wait for each other: {}", names.join(" → "));
+            let edge = cycle.first().zip(cycle.get(1)).and_then(|(from, to)| {
+                graph.find_edge(*from, *to).and_then(|edge| graph.edge_weight(edge))
+            });
+            let pointer = edge.map_or_else(String::new, |edge| format!("/edges/{edge}"));
+            let mut diagnostic = Diagnostic::error(Code::Cycle, pointer, message);
+            diagnostic.block = self.index.id(start.index() as u32).cloned();
+            self.report(diagnostic);
+        }
+    }
+}
+
+/// The shortest path from `start` back to itself within `members`, both ends included.
+fn shortest_cycle(
+    graph: &DiGraph<BlockIndex, u32>,
+    start: NodeIndex,
+    members: &FxHashSet<NodeIndex>,
+) -> Option<Vec<NodeIndex>> {
+    let mut came_from = FxHashMap::default();
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for next in graph.neighbors(node) {
+            if next == start {
+                let mut path = vec![start, node];
+                let mut at = node;
+                while at != start {
+                    at = *came_from.get(&at)?;
+                    path.push(at);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if members.contains(&next) && !came_from.contains_key(&next) {
+                came_from.insert(next, node);
+                queue.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+/// The positions of blocks by id: a table where the ids are integers close to each other, as
+/// designers number them.
+struct IdIndex<'a> {
+    blocks: &'a [BlockNode],
+    first: i64,
+    table: Vec<u32>,
+    others: FxHashMap<&'a BlockId, u32>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl<'a> IdIndex<'a> {
+    fn new(blocks: &'a [BlockNode], problems: &mut Vec<Diagnostic>) -> Self {
+        let integers = || {
+            blocks.iter().filter_map(|node| match node.id {
+                Some(BlockId::Integer(id)) => Some(id),
+                _ => None,
+            })
+        };
+        let first = integers().min().unwrap_or(0);
+        let span = integers().max().unwrap_or(0).saturating_sub(first);
+        let size = usize::try_from(span).ok().and_then(|span| span.checked_add(1));
+        let size = size.filter(|size| *size <= 4 * blocks.len() + 16).unwrap_or(0);
+        let others = FxHashMap::default();
+        let mut index = Self { blocks, first, table: vec![NOWHERE; size], others };
+        for (position, node) in (0..).zip(blocks) {
+            let Some(id) = &node.id else { continue };
+            if let Some(earlier) = index.insert(id, position) {
+                let message = format!("block id {id} stands twice (also at /blocks/{earlier})");
+                let pointer = format!("/blocks/{position}/id");
+                problems
+                    .push(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
+            }
+        }
+        index
+    }
+
+    fn place(&self, id: &BlockId) -> Option<usize> {
+        match id {
+            BlockId::Integer(id) if !self.table.is_empty() => {
+                usize::try_from(id.checked_sub(self.first)?).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The position that the id had before.
+    fn insert(&mut self, id: &'a BlockId, position: u32) -> Option<u32> {
+        match self.place(id).and_then(|place| self.table.get_mut(place)) {
+            Some(at) if *at == NOWHERE => {
+                *at = position;
+                None
+            }
+            Some(at) => Some(*at),
+            None => match self.others.entry(id) {
+                std::collections::hash_map::Entry::Occupied(entry) => Some(*entry.get()),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(position);
+                    None
+                }
+            },
+        }
+    }
+
+    fn get(&self, id: &BlockId) -> Option<u32> {
+        match self.place(id).and_then(|place| self.table.get(place)) {
+            Some(at) => Some(*at).filter(|at| *at != NOWHERE),
+            None => self.others.get(id).copied(),
+        }
+    }
+
+    fn id(&self, position: u32) -> Option<&'a BlockId> {
+        self.blocks.get(position as usize)?.id.as_ref()
+    }
+
+    fn name(&self, position: u32) -> String {
+        self.id(position).map_or_else(|| "?".to_owned(), ToString::to_string)
+    }
+}
+
+fn label(node: &BlockNode, block_type: &str) -> String {
+    match &node.id {
+        Some(id) => format!("block {id} ({block_type})"),
+        None => format!("a block without an id ({block_type})"),
+    }
+}
+
+fn with_block(diagnostic: Diagnostic, node: &BlockNode) -> Diagnostic {
+    match &node.id {
+        Some(id) => diagnostic.block(id),
+        None => diagnostic,
+    }
+}
+
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn increment(counts: &mut [u32], at: u32) {
+    if let Some(count) = counts.get_mut(at as usize) {
+        *count += 1;
+    }
+}
+
+/// Running sums: where each row starts, and where the last one ends.
+fn starts(lengths: &[u32]) -> Vec<u32> {
+    let mut sum = 0;
+    let mut starts = Vec::with_capacity(lengths.len() + 1);
+    starts.push(0);
+    for length in lengths {
+        sum += length;
+        starts.push(sum);
+    }
+    starts
+}
