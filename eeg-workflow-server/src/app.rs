@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use eeg_workflow_core::engine::Engine;
-use eeg_workflow_core::job::JobService;
-use eeg_workflow_core::library::ModuleLibrary;
+use eeg_workflow_core::job::{JobService, SqliteStore};
+use eeg_workflow_core::module::ModuleLibrary;
 use hyper::HeaderMap;
 use tokio::sync::watch;
 
@@ -22,6 +22,8 @@ use crate::user_files::UserFiles;
 pub(crate) struct App {
     pub(crate) accounts: Accounts,
     pub(crate) jobs: JobService,
+    /// The same store that the job service has, for its figures.
+    pub(crate) job_store: Arc<SqliteStore>,
     pub(crate) engine: Engine,
     pub(crate) library: Arc<ModuleLibrary>,
     pub(crate) files: UserFiles,

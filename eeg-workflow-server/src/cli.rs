@@ -57,7 +57,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
     /// Jobs that run at once; others wait
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs: u32,
     /// Memory that the outputs of all blocks may hold, such as 8G [default: no limit]
     #[arg(long, value_name = "BYTES")]
@@ -83,7 +83,7 @@ pub(crate) struct ServeOptions {
     #[arg(long, default_value = "64M", value_name = "BYTES", help_heading = "Limits")]
     pub(crate) max_workflow: Bytes,
     /// Largest module archive
-    #[arg(long, default_value = "64M", value_name = "BYTES", help_heading = "Limits")]
+    #[arg(long, default_value = "32M", value_name = "BYTES", help_heading = "Limits")]
     pub(crate) max_archive: Bytes,
     /// Largest file of a user
     #[arg(long, default_value = "16G", value_name = "BYTES", help_heading = "Limits")]

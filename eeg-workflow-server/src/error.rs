@@ -1,5 +1,6 @@
 //! Why a request is refused: one name a reason, with its status and its answer.
 
+use std::error::Error;
 use std::time::Duration;
 
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow};
@@ -77,6 +78,8 @@ pub(crate) enum Rejection {
     #[error("{0}")]
     BadArchive(String),
 
+    #[error("you have {0} unfinished jobs: wait until some of them have ended")]
+    TooManyJobs(usize),
     #[error("the server is shutting down")]
     ShuttingDown,
     /// Something of the server's own failed; the cause is logged, not told.
@@ -86,8 +89,8 @@ pub(crate) enum Rejection {
 
 impl Rejection {
     /// A failure of the server's own store or disk.
-    pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
-        Self::Unavailable(cause.to_string())
+    pub(crate) fn unavailable(cause: impl Error) -> Self {
+        Self::Unavailable(with_causes(&cause))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -119,7 +122,9 @@ impl Rejection {
             Self::TooLarge { .. } | Self::OverQuota(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyAttempts(_) | Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts(_) | Self::TooManyJobs(_) | Self::Busy(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::ShuttingDown | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -166,6 +171,21 @@ struct Refused<'a> {
     error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnostics: Option<&'a [Diagnostic]>,
+}
+
+/// An error and its causes on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Whole seconds, rounded up: what to wait at least.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
-use eeg_workflow_core::library::{ArchiveLimits, ModuleLibrary};
-use eeg_workflow_core::module::ModuleRegistry;
+use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use crate::auth::{Accounts, Origins};
 use crate::cli::{ServeOptions, exit};
 use crate::connection::{self, ConnectionLimits};
 use crate::data_dir::{self, DataDir};
+use crate::error::with_causes;
 use crate::metrics::Metrics;
 use crate::telemetry;
 use crate::user_files::UserFiles;
@@ -96,7 +97,7 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
         move || app.jobs.shutdown(grace)
     });
     tokio::select! {
-        results = async { tokio::join!(serving, shutdown) } => { results.0?; results.1?; }
+        results = async { tokio::join!(serving, shutdown) } => { results.0?; results.1??; }
         // Told a second time: what is left is taken up at the next start.
         _ = terminate.recv() => tracing::warn!("stopped at once"),
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
@@ -117,24 +118,33 @@ fn open(
     };
     let engine = Engine::new(EngineOptions {
         threads: options.threads.map(usize::from),
-        max_runs: usize::try_from(options.max_runs)?,
         memory_limit,
         ..EngineOptions::default()
     })?;
-    let library = ModuleLibrary::open(&data.modules(), builtin()?, ArchiveLimits::default())?;
-    for problem in library.problems() {
-        tracing::warn!(%problem, "a module archive cannot be used");
+    let limits = ArchiveLimits {
+        archive_bytes: usize::try_from(options.max_archive.0)?,
+        ..ArchiveLimits::default()
+    };
+    let library = ModuleLibrary::open(&data.modules(), builtin::registry()?, limits)?;
+    for broken in library.problems() {
+        let (archive, error) = (&broken.archive, with_causes(&broken.error));
+        tracing::warn!(archive, error, "a module archive cannot be used");
     }
     let library = Arc::new(library);
+    let job_store = Arc::new(SqliteStore::open(data.jobs())?);
+    let max_running = usize::try_from(options.max_runs)?;
     let jobs = JobService::open(
         engine.clone(),
-        Arc::new(SqliteStore::open(&data.jobs())?),
+        job_store.clone(),
         library.clone(),
         JobOptions {
             artifacts: data.artifacts(),
             files: Some(data.files()),
             run_deadline: options.run_deadline.map(Duration::from_secs),
             block_deadline: options.block_deadline.map(Duration::from_secs),
+            max_running,
+            // Nobody holds up all others.
+            max_running_per_owner: max_running.div_ceil(2),
             ..JobOptions::default()
         },
     )?;
@@ -142,6 +152,7 @@ fn open(
     Ok(App {
         accounts: Accounts::open(&data.accounts(), token_lifetime)?,
         jobs,
+        job_store,
         engine,
         library,
         files: UserFiles::open(data.files(), options.files_quota.0)?,
@@ -159,11 +170,6 @@ fn open(
         run: getrandom::u32()?,
         requests: AtomicU64::new(0),
     })
-}
-
-/// The modules that come with the program.
-pub(crate) fn builtin() -> Result<ModuleRegistry, Failure> {
-    Ok(ModuleRegistry::new())
 }
 
 /// The one line on standard output: the address, for whoever started the server.

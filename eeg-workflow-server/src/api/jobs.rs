@@ -70,5 +70,9 @@ pub(crate) fn in_path(call: &Call) -> Result<JobId, Rejection> {
 
 /// The answer when the job service fails.
 pub(crate) fn rejected(error: JobError) -> Rejection {
-    Rejection::unavailable(error)
+    match error {
+        JobError::TooManyJobs { limit } => Rejection::TooManyJobs(limit),
+        JobError::ShuttingDown => Rejection::ShuttingDown,
+        other => Rejection::unavailable(other),
+    }
 }

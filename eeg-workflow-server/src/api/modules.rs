@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use eeg_workflow_core::block::{Field, Port};
-use eeg_workflow_core::library::{InstallError, ModuleEntry, Owner, RemoveError};
+use eeg_workflow_core::module::{ArchiveError, InstallError, ModuleEntry, Owner, RemoveError};
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, blocking};
 use crate::auth::User;
-use crate::error::Rejection;
+use crate::error::{Rejection, with_causes};
 use crate::request::Call;
 use crate::response::{self, Response};
+
+/// Who the built-in modules belong to, as clients know it.
+const BUILTIN_OWNER: &str = "guest@guest.com";
 
 /// Installs the archive of the field `file`.
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
@@ -59,7 +62,7 @@ pub(crate) async fn remove(app: Arc<App>, user: User, call: Call) -> Result<Resp
     blocking(&app, move |app| {
         let owner = Owner { id: user.id, email: user.email };
         app.library.remove(&owner, &archive).map_err(|error| match error {
-            RemoveError::NotFound { .. } => Rejection::NoSuchModule(archive.clone()),
+            RemoveError::NotFound(archive) => Rejection::NoSuchModule(archive),
             other => Rejection::unavailable(other),
         })?;
         tracing::info!(%request, user = owner.id, archive, "a module archive was removed");
@@ -69,7 +72,15 @@ pub(crate) async fn remove(app: Arc<App>, user: User, call: Call) -> Result<Resp
 }
 
 fn install_rejected(error: InstallError) -> Rejection {
-    Rejection::BadArchive(error.to_string())
+    match error {
+        InstallError::ModuleExists { .. } => Rejection::ModuleExists(error.to_string()),
+        InstallError::Storage(_) => Rejection::unavailable(error),
+        // Clients know this text by heart.
+        InstallError::Archive(ArchiveError::NotAZip(_)) => {
+            Rejection::BadArchive("File is not a zip file".into())
+        }
+        other => Rejection::BadArchive(with_causes(&other)),
+    }
 }
 
 /// A block type as designers read it, with its keys in the order that they know.
@@ -101,11 +112,12 @@ struct BlockField<'a> {
 
 /// The block types of a module.
 pub(crate) fn block_types(entry: &ModuleEntry) -> impl Iterator<Item = BlockType<'_>> {
-    entry.module.blocks().iter().map(|block| {
+    let is_builtin = entry.archive.is_none();
+    entry.module.blocks().iter().map(move |block| {
         let spec = block.spec();
         BlockType {
-            owner: &entry.owner,
-            public: entry.public,
+            owner: if is_builtin { BUILTIN_OWNER } else { &entry.owner },
+            public: entry.public && !is_builtin,
             module: entry.module.name(),
             name: spec.name(),
             description: spec.description_text(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eeg_workflow_core::job::JobId;
+use eeg_workflow_core::job::{JobError, JobId, Pending};
 use eeg_workflow_core::workflow::{InvalidWorkflow, Severity, Workflow};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LINK};
@@ -43,9 +43,11 @@ pub(crate) async fn schedule(app: Arc<App>, user: User, call: Call) -> Result<Re
     Ok(response::json_text(StatusCode::OK, format!("{{\"job_id\": {}}}", job.0)))
 }
 
-type Pending = eeg_workflow_core::job::Pending<Result<JobId, eeg_workflow_core::job::JobError>>;
-
-fn submit(app: &App, owner: i64, text: &str) -> Result<Pending, Rejection> {
+fn submit(
+    app: &App,
+    owner: i64,
+    text: &str,
+) -> Result<Pending<Result<JobId, JobError>>, Rejection> {
     let workflow = Workflow::from_json(text).map_err(Rejection::InvalidWorkflow)?;
     app.jobs.submit(owner, workflow).map_err(Rejection::InvalidWorkflow)
 }
@@ -91,8 +93,10 @@ pub(crate) async fn list(app: Arc<App>, user: User, call: Call) -> Result<Respon
         jobs.truncate(limit);
         let mut answer = response::json(StatusCode::OK, &jobs);
         if let Some(last) = jobs.last().filter(|_| has_more) {
-            let next =
-                format!("</api/workflow/schedule?before={}&limit={limit}>; rel=\"next\"", last.id);
+            let next = format!(
+                "</api/workflow/schedule?before={}&limit={limit}>; rel=\"next\"",
+                last.id.0
+            );
             if let Ok(next) = HeaderValue::try_from(next) {
                 answer.headers_mut().insert(LINK, next);
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use eeg_workflow_core::job::JobStore;
 use hyper::StatusCode;
 use serde_json::json;
 
@@ -48,7 +49,22 @@ pub(crate) async fn metrics(app: Arc<App>, _: Call) -> Result<Response, Rejectio
     page.line(format_args!("eeg_jobs_finished_total{{state=\"failed\"}} {}", jobs.failed));
     page.line(format_args!("eeg_jobs_finished_total{{state=\"cancelled\"}} {}", jobs.cancelled));
     let engine = app.engine.statistics();
-    page.value("eeg_engine_runs", "gauge", "Runs in the engine.", engine.runs);
+    page.kind("eeg_engine_runs", "gauge", "Runs in the engine.");
+    page.line(format_args!("eeg_engine_runs{{state=\"running\"}} {}", engine.running));
+    page.line(format_args!("eeg_engine_runs{{state=\"queued\"}} {}", engine.queued));
+    let help = "Threads for blocks that compute.";
+    page.value("eeg_engine_threads", "gauge", help, engine.threads);
+    let help = "Memory that the outputs of blocks hold.";
+    page.value("eeg_engine_output_bytes", "gauge", help, engine.memory_held);
+    let help = "The most memory that the outputs of blocks ever held.";
+    page.value("eeg_engine_output_bytes_peak", "gauge", help, engine.memory_peak);
+    let store = app.job_store.statistics();
+    let help = "Changes of jobs that were stored.";
+    page.value("eeg_job_store_writes_total", "counter", help, store.writes);
+    let help = "Transactions that made them durable.";
+    page.value("eeg_job_store_commits_total", "counter", help, store.commits);
+    let help = "Changes of jobs that could not be stored.";
+    page.value("eeg_job_store_failures_total", "counter", help, store.failures);
     if let Some(bytes) = metrics::resident_bytes() {
         let help = "Memory that the process holds.";
         page.value("process_resident_memory_bytes", "gauge", help, bytes);
