@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use eeg_workflow_core::workflow::RawObject;
 use futures_core::Stream;
 use hyper::body::{Body, Incoming};
 use multer::{Constraints, Multipart, SizeLimit};
-use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::Rejection;
@@ -195,16 +195,16 @@ impl Form {
         if bytes.is_empty() {
             return Ok(Self::default());
         }
-        let members: Members<'_> = serde_json::from_slice(&bytes).map_err(|error| {
+        let members: RawObject<'_> = serde_json::from_slice(&bytes).map_err(|error| {
             Rejection::BadBody(format!("the body is not a JSON object: {error}"))
         })?;
         let mut parts = Vec::with_capacity(members.0.len());
         for (name, value) in members.0 {
             let content = match serde_json::from_str::<String>(value.get()) {
                 Ok(text) => text.into(),
-                Err(_) => bytes.slice_ref(value.get().as_bytes()),
+                Err(_) => Bytes::copy_from_slice(value.get().as_bytes()),
             };
-            parts.push(Part { name, file_name: None, content });
+            parts.push(Part { name: name.into_owned(), file_name: None, content });
         }
         Ok(Self { parts, json: Some(bytes) })
     }
@@ -231,32 +231,6 @@ impl Form {
     /// The whole body as it came, when it was JSON.
     pub(crate) fn json_text(&self) -> Option<&str> {
         self.json.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
-    }
-}
-
-/// A JSON object whose values are left as text, in their order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
     }
 }
 

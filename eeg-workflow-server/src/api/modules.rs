@@ -88,7 +88,7 @@ fn install_rejected(error: InstallError) -> Rejection {
 pub(crate) struct BlockType<'a> {
     owner: &'a str,
     public: bool,
-    module: &'a str,
+    pub(crate) module: &'a str,
     name: &'a str,
     description: &'a str,
     family: &'a str,
@@ -108,6 +108,19 @@ struct BlockField<'a> {
     #[serde(rename = "card", skip_serializing_if = "Option::is_none")]
     cardinality: Option<String>,
     attrs: &'static str,
+}
+
+impl BlockType<'_> {
+    /// The type, its family and its ports on one line.
+    pub(crate) fn summary(&self) -> String {
+        let names = |attrs: &str| -> String {
+            let fields = self.fields.iter().filter(|field| field.attrs == attrs);
+            fields.map(|field| field.name).collect::<Vec<_>>().join(", ")
+        };
+        let (name, family) = (self.name, self.family);
+        let (inputs, outputs, parameters) = (names("input"), names("output"), names("editable"));
+        format!("{name} [{family}] ({inputs}) -> ({outputs}) parameters: {parameters}")
+    }
 }
 
 /// The block types of a module.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eeg_workflow_core::job::{JobError, JobId, Pending};
-use eeg_workflow_core::workflow::{InvalidWorkflow, Severity, Workflow};
+use eeg_workflow_core::workflow::{InvalidWorkflow, Workflow};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LINK};
 use serde_json::json;
@@ -12,6 +12,7 @@ use super::jobs;
 use crate::app::{App, blocking};
 use crate::auth::User;
 use crate::body::Form;
+use crate::catalog::Validity;
 use crate::error::Rejection;
 use crate::request::Call;
 use crate::response::{self, Response};
@@ -59,12 +60,11 @@ pub(crate) async fn validate(app: Arc<App>, user: User, call: Call) -> Result<Re
     blocking(&app, move |app| {
         let plan = Workflow::from_json(&text)
             .and_then(|workflow| workflow.plan(&app.library.view(user.id)));
-        let diagnostics = match plan {
-            Ok(plan) => plan.warnings().to_vec(),
-            Err(InvalidWorkflow { diagnostics, .. }) => diagnostics,
+        let (valid, diagnostics) = match plan {
+            Ok(plan) => (true, plan.warnings().to_vec()),
+            Err(InvalidWorkflow { diagnostics, .. }) => (false, diagnostics),
         };
-        let valid = diagnostics.iter().all(|found| found.severity != Severity::Error);
-        let answer = json!({ "valid": valid, "diagnostics": diagnostics });
+        let answer = Validity { valid, diagnostics: &diagnostics };
         Ok(response::json(StatusCode::OK, &answer))
     })
     .await
