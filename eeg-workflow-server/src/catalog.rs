@@ -33,14 +33,18 @@ impl Failure {
 
     /// Prints the message; the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("error: {}", self.message);
+        }
         self.code.into()
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::failed(error.to_string())
+        // Whoever reads the output has enough of it.
+        let is_enough = error.kind() == io::ErrorKind::BrokenPipe;
+        Self::failed(if is_enough { String::new() } else { error.to_string() })
     }
 }
 

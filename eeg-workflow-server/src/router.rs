@@ -36,6 +36,14 @@ pub(crate) struct Route {
     handler: Handler,
 }
 
+impl Route {
+    /// Whether a token is asked for.
+    #[cfg(test)]
+    pub(crate) fn needs_user(&self) -> bool {
+        matches!(self.handler, Handler::User(_))
+    }
+}
+
 macro_rules! open {
     ($method:ident $pattern:literal => $handler:path) => {
         Route {
