@@ -47,8 +47,7 @@ impl fmt::Display for PythonRepr<'_> {
     }
 }
 
-/// The shortest digits that read back to the same float, in Python's layout: fixed between
-/// 1e-4 and 1e16, otherwise with an exponent of at least two digits.
+/// The shortest digits, in Python's layout: fixed between 1e-4 and 1e16, otherwise with an exponent of at least two digits.
 fn write_float(f: &mut fmt::Formatter<'_>, float: f64) -> fmt::Result {
     if float.is_nan() {
         return f.write_str("nan");
@@ -56,19 +55,37 @@ fn write_float(f: &mut fmt::Formatter<'_>, float: f64) -> fmt::Result {
     if float.is_infinite() {
         return f.write_str(if float < 0.0 { "-inf" } else { "inf" });
     }
+    let scientific = shortest(float);
     let magnitude = float.abs();
     if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
-        let text = format!("{float:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let (sign, exponent) = match exponent.strip_prefix('-') {
             Some(exponent) => ('-', exponent),
             None => ('+', exponent),
         };
         return write!(f, "{digits}e{sign}{exponent:0>2}");
     }
-    let text = format!("{float}");
-    f.write_str(&text)?;
-    f.write_str(if text.contains('.') { "" } else { ".0" })
+    // As many digits after the point as the shortest form has.
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let exponent: i64 = exponent.parse().unwrap_or_default();
+    let decimals = i64::try_from(fraction).unwrap_or_default() - exponent;
+    write!(f, "{float:.*}", usize::try_from(decimals).unwrap_or_default().max(1))
+}
+
+/// The shortest digits that read back to the same float, as `1.25e-7`. Where two of that length
+/// do, it is the nearer one, and of two equally near ones the even one: Rust's own choice is
+/// another there.
+fn shortest(float: f64) -> String {
+    let text = format!("{float:e}");
+    let digits = text
+        .split_once('e')
+        .map_or(0, |(digits, _)| digits.bytes().filter(u8::is_ascii_digit).count());
+    if digits < 16 {
+        return text;
+    }
+    let rounded = format!("{float:.*e}", digits - 1);
+    if rounded.parse() == Ok(float) { rounded } else { text }
 }
 
 /// In single quotes, unless the text has single quotes and no double ones.

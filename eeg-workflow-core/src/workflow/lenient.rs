@@ -68,6 +68,7 @@ impl Reader {
 
     fn block(&mut self, index: u32, block: &Value) -> BlockNode {
         let at = format!("/blocks/{index}");
+        let before = self.problems.len();
         if !block.is_object() {
             self.wrong_type(at, "an object", block);
             return BlockNode { id: None, block_type: None, module: None, values: None };
@@ -81,12 +82,19 @@ impl Reader {
                 None
             }
         };
-        BlockNode {
+        let node = BlockNode {
             id: self.id(block, "id", &at),
             block_type: self.text(block, "type", &at),
             module: self.text(block, "module", &at),
             values,
+        };
+        if let Some(id) = &node.id {
+            for problem in self.problems.iter_mut().skip(before) {
+                problem.message = format!("block {id}: {}", problem.message);
+                problem.block = Some(id.clone());
+            }
         }
+        node
     }
 
     fn edge(&mut self, index: u32, edge: &Value) -> Option<EdgeNode> {
@@ -158,7 +166,8 @@ impl Reader {
     }
 
     fn missing(&mut self, pointer: String, key: &str) {
-        let message = format!("\"{key}\" is missing");
+        let place = if pointer.starts_with("/edges") { "an edge's " } else { "" };
+        let message = format!("{place}\"{key}\" is missing");
         self.problems.push(Diagnostic::error(Code::MissingField, pointer, message));
     }
 

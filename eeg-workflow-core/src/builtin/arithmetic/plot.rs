@@ -1,0 +1,59 @@
+//! The block that draws a function of x.
+
+use super::Expression;
+use crate::block::{Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType};
+use crate::picture::LineChart;
+
+const POINTS: u32 = 2001;
+const SIZE: (u32, u32) = (1000, 600);
+/// A title of more characters would not fit the picture.
+const TITLE_LENGTH: usize = 80;
+
+/// Draws an expression in x, where x goes from 0 to the parameter `range` in 2000 equal steps.
+///
+/// The Python block of this name gives x the integers of `range(n)`; the same stretch of the
+/// axis is drawn here, but smoothly.
+pub(super) struct Plot(BlockSpec);
+
+impl Plot {
+    pub(super) fn new() -> Self {
+        let spec = BlockSpec::new("Plot").family("Graph");
+        let spec = spec.parameter("function equation", PortType::STRING, "x", "").required();
+        Self(spec.parameter("range", PortType::NUMBER, "100", "").required())
+    }
+}
+
+impl Block for Plot {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, cx: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let text = cx.text("function equation");
+        let expression = Expression::parse(&text)
+            .map_err(|error| BlockError::parameter("function equation", error))?;
+        let end = cx.float("range")?.filter(|end| end.is_finite() && *end != 0.0);
+        let end =
+            end.ok_or_else(|| BlockError::parameter("range", "must be a number other than 0"))?;
+
+        let last = f64::from(POINTS - 1);
+        let x: Vec<f64> = (0..POINTS).map(|i| end * (f64::from(i) / last)).collect();
+        let y = expression.evaluate(&x);
+        if !y.iter().any(|y| y.is_finite()) {
+            cx.log(format!("{} has no finite value from 0 to {end}", text.trim()));
+        }
+        let title = shortened(text.trim());
+        let chart = LineChart { title: &title, x_label: "x", y_label: "y", x: &x, y: &y };
+        let png = chart.to_png(SIZE.0, SIZE.1).map_err(BlockError::from_error)?;
+        Ok(Outputs::none().show(Display::graph("plot.png", png)))
+    }
+}
+
+/// The text on one line, cut where it would not fit.
+fn shortened(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(TITLE_LENGTH) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}

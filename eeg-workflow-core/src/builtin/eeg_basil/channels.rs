@@ -1,0 +1,61 @@
+//! The blocks that name and choose channels.
+
+use super::{EEG_DATA, shape};
+use crate::block::{
+    Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, PythonRepr, Value,
+};
+use crate::eeg::Recording;
+
+const CHANNELS: &str = "Channels";
+
+/// Shows the names of a recording's channels.
+pub(super) struct ChannelNames(BlockSpec);
+
+impl ChannelNames {
+    pub(super) fn new() -> Self {
+        let spec = BlockSpec::new("ChannelNames").family("PreProcessing");
+        Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
+    }
+}
+
+impl Block for ChannelNames {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let recording = inputs.object::<Recording>(EEG_DATA)?;
+        let names: Value = recording.channel_names().map(Value::from).collect::<Vec<_>>().into();
+        Ok(Outputs::none().show(Display::text(PythonRepr(&names).to_string())))
+    }
+}
+
+/// Keeps the channels that the parameter `Channels` lists, in that order; all when it is empty.
+pub(super) struct ChannelSelection(BlockSpec);
+
+impl ChannelSelection {
+    pub(super) fn new() -> Self {
+        let spec = BlockSpec::new("ChannelSelection")
+            .family("PreProcessing")
+            .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
+            .parameter(CHANNELS, PortType::STRING_ARRAY, "", "Select channel");
+        Self(spec.output(EEG_DATA, PortType::EEG_DATA))
+    }
+}
+
+impl Block for ChannelSelection {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let recording = inputs.object::<Recording>(EEG_DATA)?;
+        let mut names = cx.texts(CHANNELS);
+        // A line of the designer's list that was left empty.
+        names.retain(|name| !name.trim().is_empty());
+        let picked = recording.pick_channels(&names);
+        let picked = picked.map_err(|error| BlockError::parameter(CHANNELS, error))?;
+        let text = shape(&picked);
+        Ok(Outputs::one(Value::object(picked)).show(Display::text(text)))
+    }
+}

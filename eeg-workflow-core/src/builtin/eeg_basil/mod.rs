@@ -1,0 +1,44 @@
+//! `EEG_Basil.zip:EEG_Basil`: blocks over the EEG library, with the names and fields that the
+//! workflows of the Python module of this name use.
+
+mod channels;
+mod events;
+mod plot;
+mod provider;
+
+use crate::block::Object;
+use crate::eeg::Recording;
+use crate::module::{Module, RegistryError};
+
+/// The module, its block types in the order in which designers list them.
+///
+/// # Errors
+/// Two of its block types have one name; a test makes sure that none have.
+pub fn module() -> Result<Module, RegistryError> {
+    Module::new("EEG_Basil.zip:EEG_Basil")
+        .block(provider::OfflineDataProvider::new())?
+        .block(channels::ChannelSelection::new())?
+        .block(channels::ChannelNames::new())?
+        .block(events::EventAndIds::new())?
+        .block(plot::EegPlotBlock::new())
+}
+
+/// The port that recordings come in by and go out of.
+const EEG_DATA: &str = "EEGData";
+
+impl Object for Recording {
+    fn type_name(&self) -> &'static str {
+        EEG_DATA
+    }
+
+    /// The samples; those that are shared with other recordings count for each of them.
+    fn byte_size(&self) -> usize {
+        Self::byte_size(self)
+    }
+}
+
+/// The shape of a recording as Python prints it: `(channels, samples)`.
+fn shape(recording: &Recording) -> String {
+    let (channels, samples) = recording.shape();
+    format!("({channels}, {samples})")
+}

@@ -1,0 +1,177 @@
+//! Readers of recording files.
+//!
+//! | format | files | module |
+//! |---|---|---|
+//! | BrainVision | `.vhdr` (`.ahdr`), `.eeg` (`.dat`, `.avg`), `.vmrk` (`.amrk`) | [`brainvision`] |
+
+pub mod brainvision;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use self::brainvision::{DataError, HeaderError, MarkerError};
+use super::{Recording, RecordingError};
+
+/// Reads a recording, whatever format it is in: that is found by the name's ending and, failing
+/// that, by how the file starts. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
+///
+/// # Errors
+/// [`ReadError`], which names the file and, where there is one, the line or byte.
+pub fn read(path: &Path) -> Result<Recording, ReadError> {
+    read_with(path, &Files { folder: None })
+}
+
+/// As [`read`], for files of somebody who is not trusted: nothing outside `folder` is opened,
+/// also not by way of a symbolic link.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::Outside`] for a file outside the folder.
+pub fn read_inside(path: &Path, folder: &Path) -> Result<Recording, ReadError> {
+    let folder = folder.canonicalize().map_err(|source| io_error(folder, source))?;
+    read_with(path, &Files { folder: Some(folder) })
+}
+
+fn read_with(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+    if brainvision::is_member(path) || brainvision::is_header(&files.start(path)?) {
+        return brainvision::read(path, files);
+    }
+    Err(ReadError::UnknownFormat { path: path.to_owned() })
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> ReadError {
+    ReadError::Io { path: path.to_owned(), source }
+}
+
+/// The files that a reader may open.
+#[derive(Debug)]
+struct Files {
+    /// Only those below this folder, a path without symbolic links.
+    folder: Option<PathBuf>,
+}
+
+impl Files {
+    fn open(&self, path: &Path) -> Result<(File, u64), ReadError> {
+        let io = |source| io_error(path, source);
+        let real = match &self.folder {
+            None => path.to_owned(),
+            Some(folder) => {
+                let real = path.canonicalize().map_err(io)?;
+                if !real.starts_with(folder) {
+                    return Err(ReadError::Outside { path: path.to_owned() });
+                }
+                real
+            }
+        };
+        // Asked before it is opened, since opening a pipe would wait for its other end.
+        let metadata = real.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NotAFile { path: path.to_owned() });
+        }
+        Ok((File::open(real).map_err(io)?, metadata.len()))
+    }
+
+    /// The first bytes of a file, enough to tell a format.
+    fn start(&self, path: &Path) -> Result<Vec<u8>, ReadError> {
+        let mut start = Vec::new();
+        let (file, _) = self.open(path)?;
+        file.take(256).read_to_end(&mut start).map_err(|source| io_error(path, source))?;
+        Ok(start)
+    }
+
+    /// A whole file of no more than `limit` bytes.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+        let (file, size) = self.open(path)?;
+        let mut bytes = Vec::new();
+        // An allocation that fails is an error, not the end of the program.
+        let fits = size <= limit
+            && usize::try_from(size).is_ok_and(|size| bytes.try_reserve_exact(size).is_ok());
+        if !fits {
+            return Err(ReadError::TooLarge { path: path.to_owned(), size, limit });
+        }
+        file.take(size).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
+        Ok(bytes)
+    }
+}
+
+/// Why a recording could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder, a device or the like.
+    #[error("{}: not a regular file", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file outside the folder that may be read.
+    #[error("{}: leads outside the folder of files", path.display())]
+    Outside {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is larger than such a file can sensibly be, or than memory.
+    #[error("{}: {size} bytes are more than can be read (limit {limit})", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Neither name nor content is that of a known format.
+    #[error("{}: not a recording in a known format (BrainVision .vhdr, .eeg, .vmrk)", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A data or marker file lies there without its header.
+    #[error("{}: no header ({expected}) beside it", path.display())]
+    NoHeader {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// The names that a header could have.
+        expected: String,
+    },
+    /// The header is not right.
+    #[error("{}: {problem}", path.display())]
+    Header {
+        /// The header file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: HeaderError,
+    },
+    /// The marker file is not right.
+    #[error("{}: {problem}", path.display())]
+    Marker {
+        /// The marker file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: MarkerError,
+    },
+    /// The data file is not right.
+    #[error("{}: {problem}", path.display())]
+    Data {
+        /// The data file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: DataError,
+    },
+    /// The parts do not make a recording.
+    #[error("{}: {problem}", path.display())]
+    Recording {
+        /// The header file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: RecordingError,
+    },
+}

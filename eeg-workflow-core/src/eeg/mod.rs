@@ -1,0 +1,33 @@
+//! EEG recordings and what is done with them: reading, events, pictures.
+//!
+//! This part of the library knows nothing of blocks or workflows and can be used alone.
+//! Signals are in volts (other quantities in their SI unit), times in seconds, rates in Hz;
+//! arrays are channels x samples. The numbers agree with MNE-Python 1.13, whose rules are named
+//! where they are followed.
+//!
+//! ```no_run
+//! use eeg_workflow_core::eeg;
+//!
+//! let recording = eeg::read("DoD_2015_02.vhdr".as_ref())?;
+//! println!("{:?} at {} Hz", recording.shape(), recording.sfreq());
+//! let events = recording.events()?;
+//! let cz = recording.pick_channels(&["Cz"])?;
+//! let png = eeg::EegPlot::default().to_png(&cz)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod annotation;
+mod events;
+pub mod formats;
+mod plot;
+mod recording;
+mod samples;
+mod timestamp;
+
+pub use annotation::Annotation;
+pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
+pub use formats::{ReadError, read, read_inside};
+pub use plot::EegPlot;
+pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
+pub use samples::{Encoding, StoredSamples, StoredSamplesError};
+pub use timestamp::Timestamp;

@@ -1,0 +1,123 @@
+//! Plain values as JSON text and back, without loss: what a job that is taken up again starts
+//! from.
+//!
+//! `null`, booleans, integers of 64 bits, texts and lists are themselves; the others are
+//! objects of one key: `{"float": "0.1"}` (so that `nan`, `inf` and `-0.0` survive),
+//! `{"integer": "…"}` beyond 64 bits and `{"map": [[key, value], …]}`.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::block::Value;
+
+/// The outputs of blocks, by the block's position.
+pub(super) type Kept = Vec<(u32, Arc<[Value]>)>;
+
+/// Lists and maps deeper than this are not kept: JSON parsers stop at 128.
+const MAX_DEPTH: usize = 50;
+
+/// The text; blocks with a value that cannot be kept are left out, and so run again.
+pub(super) fn encode(kept: &Kept) -> String {
+    let blocks = kept.iter().filter_map(|(block, outputs)| {
+        let outputs: Option<Vec<Json>> = outputs.iter().map(|value| to_json(value, 0)).collect();
+        Some(json!([block, outputs?]))
+    });
+    Json::from_iter(blocks).to_string()
+}
+
+/// What [`encode`] wrote; none if it is anything else.
+pub(super) fn decode(text: &str) -> Option<Kept> {
+    let blocks: Vec<(u32, Vec<Json>)> = serde_json::from_str(text).ok()?;
+    let outputs = |outputs: &[Json]| outputs.iter().map(from_json).collect::<Option<_>>();
+    blocks.iter().map(|(block, values)| Some((*block, outputs(values)?))).collect()
+}
+
+fn to_json(value: &Value, depth: usize) -> Option<Json> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    Some(match value {
+        Value::None => Json::Null,
+        Value::Bool(bool) => (*bool).into(),
+        Value::Integer(integer) => (*integer).into(),
+        Value::BigInteger(integer) => json!({ "integer": integer.to_string() }),
+        Value::Float(float) => json!({ "float": format!("{float:?}") }),
+        Value::Text(text) => text.as_ref().into(),
+        Value::List(items) => {
+            items.iter().map(|item| to_json(item, depth + 1)).collect::<Option<Json>>()?
+        }
+        Value::Map(entries) => {
+            let pair = |(key, value): &(Value, Value)| {
+                Some(json!([to_json(key, depth + 1)?, to_json(value, depth + 1)?]))
+            };
+            json!({ "map": entries.iter().map(pair).collect::<Option<Vec<_>>>()? })
+        }
+        _ => return None,
+    })
+}
+
+fn from_json(json: &Json) -> Option<Value> {
+    Some(match json {
+        Json::Null => Value::None,
+        Json::Bool(bool) => (*bool).into(),
+        Json::Number(number) => number.as_i64()?.into(),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(items) => items.iter().map(from_json).collect::<Option<Vec<_>>>()?.into(),
+        Json::Object(object) => match object.iter().next()? {
+            (kind, Json::String(text)) if kind == "float" => text.parse::<f64>().ok()?.into(),
+            (kind, Json::String(text)) if kind == "integer" => {
+                text.parse::<num_bigint::BigInt>().ok()?.into()
+            }
+            (kind, Json::Array(pairs)) if kind == "map" => {
+                let pair = |pair: &Json| Some((from_json(pair.get(0)?)?, from_json(pair.get(1)?)?));
+                let entries = pairs.iter().map(pair).collect::<Option<Vec<_>>>()?;
+                Value::Map(Arc::new(entries))
+            }
+            _ => return None,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn plain_values_come_back_as_they_were() {
+        let big: num_bigint::BigInt = "-123456789012345678901234567890".parse().unwrap();
+        let map: Value = [("k", Value::from(1.5)), ("null", Value::None)].into_iter().collect();
+        let values: Arc<[Value]> = vec![
+            Value::None,
+            true.into(),
+            i64::MIN.into(),
+            big.into(),
+            0.1.into(),
+            f64::NEG_INFINITY.into(),
+            1e-320.into(),
+            "a \"quote\" \u{1f9e0}".into(),
+            vec![Value::from(1), map.clone(), Value::from(vec![])].into(),
+            map,
+        ]
+        .into();
+        let kept = vec![(7, values), (8, Arc::from(vec![]))];
+        assert_eq!(decode(&encode(&kept)).unwrap(), kept);
+        let odd: Kept = vec![(0, vec![Value::from(f64::NAN), Value::from(-0.0)].into())];
+        let text = format!("{:?}", decode(&encode(&odd)).unwrap());
+        assert!(text.contains("NaN") && text.contains("-0.0"), "{text}");
+    }
+
+    #[test]
+    fn what_json_cannot_hold_is_left_out() {
+        let deep = (0..200).fold(Value::from(1), |inner, _| vec![inner].into());
+        let array = Value::from(ndarray::ArrayD::<f64>::zeros(vec![2]));
+        let kept: Kept = vec![
+            (0, vec![deep].into()),
+            (1, vec![array].into()),
+            (2, vec![Value::from("kept")].into()),
+        ];
+        assert_eq!(decode(&encode(&kept)).unwrap(), kept[2..]);
+        assert!(decode("[[0, [{\"what\": 1}]]]").is_none());
+    }
+}

@@ -1,0 +1,403 @@
+//! A job that has not ended, or whose end is not durable yet.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::artifact::ArtifactFolder;
+use super::events::{Feed, JobEvent, Next};
+use super::report::{self, Report};
+use super::{
+    BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
+    StoreError, Timestamp, lock,
+};
+use crate::block::{BlockError, BlockErrorKind, Display, Value};
+use crate::engine::{Event, Run, RunStatus};
+use crate::workflow::{BlockIndex, Plan, Workflow};
+
+/// A job in memory. What changes is behind one small lock, which is held for no longer than
+/// it takes to copy the state.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: JobId,
+    pub(super) owner: i64,
+    pub(super) started: Timestamp,
+    pub(super) workflow: Workflow,
+    pub(super) plan: Plan,
+    now: Mutex<Now>,
+    /// Held while the state is handed to the store, so that an older one never comes after a
+    /// newer one. Taken before `now`.
+    saving: Mutex<NextSave>,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    state: JobState,
+    feed: Feed,
+    run: Option<Run>,
+    /// Whether the state is newer than what the store was given.
+    changed: bool,
+    /// Why the job's end is not in the store.
+    unsaved: Option<Arc<str>>,
+    cancelled: bool,
+    /// Left to the next start of the service: what still comes from the engine is of no use.
+    abandoned: bool,
+}
+
+/// When progress may be saved again, so that saving a large job does not become its work.
+#[derive(Debug, Default)]
+struct NextSave(Option<Instant>);
+
+impl Live {
+    pub(super) fn new(
+        id: JobId,
+        owner: i64,
+        started: Timestamp,
+        workflow: Workflow,
+        plan: Plan,
+        mut state: JobState,
+    ) -> Self {
+        state.blocks.resize_with(plan.len(), BlockState::default);
+        let now = Mutex::new(Now { state, ..Now::default() });
+        Self { id, owner, started, workflow, plan, now, saving: Mutex::default() }
+    }
+
+    pub(super) fn summary(&self) -> JobSummary {
+        let now = lock(&self.now);
+        let JobState { status, ended, .. } = now.state;
+        JobSummary { id: self.id, status, started: self.started, ended }
+    }
+
+    pub(super) fn details(&self) -> String {
+        let now = lock(&self.now);
+        let (mut state, unsaved) = (now.state.clone(), now.unsaved.clone());
+        drop(now);
+        state.error = state.error.or(unsaved);
+        self.report(&state).details()
+    }
+
+    fn report<'a>(&'a self, state: &'a JobState) -> Report<'a> {
+        Report { id: self.id, started: self.started, workflow: &self.workflow, state }
+    }
+
+    /// The outputs of blocks that finished before the service was started.
+    pub(super) fn restored(&self) -> Vec<(BlockIndex, Vec<Value>)> {
+        let now = lock(&self.now);
+        now.state.kept.iter().map(|(block, values)| (BlockIndex(*block), values.to_vec())).collect()
+    }
+
+    /// The run that does the job's work.
+    pub(super) fn attach(&self, run: Run) {
+        let mut now = lock(&self.now);
+        if now.state.status.is_final() {
+            return;
+        }
+        let cancelled = now.cancelled || now.abandoned;
+        if !now.abandoned {
+            now.run = Some(run.clone());
+        }
+        drop(now);
+        if cancelled {
+            run.cancel();
+        }
+    }
+
+    /// Asks the run to stop; its last event says that it has.
+    pub(super) fn cancel(&self) {
+        let mut now = lock(&self.now);
+        now.cancelled = true;
+        let run = now.run.clone();
+        drop(now);
+        if let Some(run) = run {
+            run.cancel();
+        }
+    }
+
+    /// Notes what happened, and tells those who follow the job.
+    pub(super) fn record(&self, event: Event, artifacts: &ArtifactFolder) {
+        // What takes long comes before the lock: files are there before anybody hears of them.
+        let event = match event {
+            Event::BlockFinished { block, display, outputs, elapsed } => {
+                let phase = match self.shown(block, display.as_deref(), artifacts) {
+                    Ok(shown) => Phase::Finished(shown),
+                    Err(problem) => Phase::Failed(problem.into()),
+                };
+                Change::Ended { block, phase, outputs, elapsed: Some(elapsed) }
+            }
+            Event::BlockFailed { block, error, elapsed } => {
+                let stopped = error.kind() == BlockErrorKind::Cancelled;
+                let why = error.details().into();
+                let phase = if stopped { Phase::Cancelled(why) } else { Phase::Failed(why) };
+                Change::Ended { block, phase, outputs: None, elapsed: Some(elapsed) }
+            }
+            Event::BlockSkipped { block, cause } => {
+                let phase = Phase::Skipped(cause.0);
+                Change::Ended { block, phase, outputs: None, elapsed: None }
+            }
+            Event::BlockCancelled { block, stop } => {
+                let phase = Phase::Cancelled(BlockError::from(stop).to_string().into());
+                Change::Ended { block, phase, outputs: None, elapsed: None }
+            }
+            Event::RunStarted => Change::Started,
+            Event::BlockStarted { block } => Change::BlockStarted(block),
+            Event::BlockProgress { block, fraction } => Change::Progress(block, fraction),
+            Event::BlockLog { block, line } => Change::Log(block, line),
+            Event::RunFinished { .. } => return,
+        };
+        let mut now = lock(&self.now);
+        if now.abandoned || now.state.status.is_final() {
+            return;
+        }
+        now.apply(event, &self.plan);
+        let wakers = now.feed.take_wakers();
+        drop(now);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn shown(
+        &self,
+        block: BlockIndex,
+        display: Option<&Display>,
+        artifacts: &ArtifactFolder,
+    ) -> Result<Option<Shown>, String> {
+        let write = |artifact| {
+            let name = artifacts.write(self.id, block.0, artifact);
+            name.map(Into::into)
+                .map_err(|error| format!("cannot keep \"{}\": {error}", artifact.name))
+        };
+        Ok(match display {
+            None => None,
+            Some(Display::Text(text)) => Some(Shown::Text(text.clone())),
+            Some(Display::Graph(artifact)) => Some(Shown::Graph(write(artifact)?)),
+            Some(Display::File(artifact)) => Some(Shown::File(write(artifact)?)),
+            Some(Display::Table { columns, rows }) => {
+                Some(Shown::Table { columns: columns.clone(), rows: rows.clone() })
+            }
+        })
+    }
+
+    /// Ends the job, and hands its last state to the store. None if it has ended already, or
+    /// was left to the next start.
+    pub(super) fn finish(
+        &self,
+        run: RunStatus,
+        store: &dyn JobStore,
+    ) -> Option<(JobStatus, Pending<Result<(), StoreError>>)> {
+        let _saving = lock(&self.saving);
+        let mut now = lock(&self.now);
+        // The run holds this job as its listener: without it, both can go.
+        let held = now.run.take();
+        if now.abandoned || now.state.status.is_final() {
+            return None;
+        }
+        let failed = |state: &BlockState| matches!(state.phase, Phase::Failed(_));
+        let status = match run {
+            RunStatus::Cancelled => JobStatus::Cancelled,
+            // A block has failed after all when what it made could not be written.
+            RunStatus::Completed if !now.state.blocks.iter().any(failed) => JobStatus::Completed,
+            _ => JobStatus::Failed,
+        };
+        now.state.end(status, Timestamp::now());
+        now.changed = false;
+        now.emit("job", report::status);
+        now.emit("end", |state| format!("{{\"status\":\"{}\"}}", state.status.wire()));
+        let (state, wakers) = (now.state.clone(), now.feed.take_wakers());
+        drop(now);
+        drop(held);
+        wakers.into_iter().for_each(Waker::wake);
+        Some((status, store.save(self.id, state)))
+    }
+
+    /// Hands the state to the store if there is anything new and the last time is long enough
+    /// ago.
+    pub(super) fn save_progress(
+        &self,
+        at_least: Duration,
+        store: &dyn JobStore,
+    ) -> Option<Pending<Result<(), StoreError>>> {
+        let mut saving = lock(&self.saving);
+        let begun = Instant::now();
+        if saving.0.is_some_and(|next| begun < next) {
+            return None;
+        }
+        let mut now = lock(&self.now);
+        if !std::mem::take(&mut now.changed) || now.abandoned {
+            return None;
+        }
+        let state = now.state.clone();
+        drop(now);
+        let pending = store.save(self.id, state);
+        let pause = at_least.max(20 * begun.elapsed());
+        saving.0 = Some(begun + pause);
+        Some(pending)
+    }
+
+    /// The store has failed to keep the state: it is new again, and the job says so.
+    pub(super) fn not_saved(&self, error: &StoreError) {
+        let mut now = lock(&self.now);
+        now.changed = true;
+        if now.state.status.is_final() {
+            now.unsaved = Some(format!("the job's end is not stored yet: {error}").into());
+        }
+    }
+
+    /// The store has kept the state. Whether the job has ended, and so is no longer needed
+    /// here.
+    pub(super) fn saved(&self) -> bool {
+        let now = lock(&self.now);
+        now.state.status.is_final() && !now.changed
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.now).state.status.is_final()
+    }
+
+    /// Leaves the job to the next start of the service, with its state in the store.
+    pub(super) fn abandon(&self, store: &dyn JobStore) {
+        let _saving = lock(&self.saving);
+        let mut now = lock(&self.now);
+        now.feed.close();
+        let wakers = now.feed.take_wakers();
+        if !now.state.status.is_final() && !now.abandoned {
+            now.abandoned = true;
+            let (state, run) = (now.changed.then(|| now.state.clone()), now.run.take());
+            drop(now);
+            if let Some(state) = state {
+                // Whether it worked is in what the flush says that follows.
+                drop(store.save(self.id, state));
+            }
+            if let Some(run) = run {
+                run.cancel();
+            }
+        } else {
+            drop(now);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on events are kept. The number to go on after: `after`, or 0 if there was no
+    /// such event yet.
+    pub(super) fn watch(&self, after: u64) -> u64 {
+        let mut now = lock(&self.now);
+        now.feed.watch();
+        if after > now.state.events { 0 } else { after }
+    }
+
+    pub(super) fn poll_event(&self, after: u64, waker: &Waker) -> Poll<Option<JobEvent>> {
+        let mut now = lock(&self.now);
+        let (last, ended) = (now.state.events, now.state.status.is_final());
+        match now.feed.next(after, last, ended) {
+            Next::Event(event) => Poll::Ready(Some(event)),
+            Next::Over => Poll::Ready(None),
+            Next::End => Poll::Ready(Some(self.report(&now.state).end(last))),
+            Next::Snapshot => {
+                let state = now.state.clone();
+                drop(now);
+                // The end of an ended job still follows.
+                let number = if ended { last - 1 } else { last };
+                Poll::Ready(Some(self.report(&state).snapshot(number)))
+            }
+            Next::Nothing => {
+                now.feed.wait(waker);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// What an event changes.
+enum Change {
+    Started,
+    BlockStarted(BlockIndex),
+    Progress(BlockIndex, f64),
+    Log(BlockIndex, Arc<str>),
+    Ended {
+        block: BlockIndex,
+        phase: Phase,
+        outputs: Option<Arc<[Value]>>,
+        elapsed: Option<Duration>,
+    },
+}
+
+impl Now {
+    /// Counts an event, and makes it if somebody follows.
+    fn emit(&mut self, name: &'static str, data: impl FnOnce(&JobState) -> String) {
+        self.state.events += 1;
+        let state = &self.state;
+        self.feed.push(state.events, name, || data(state));
+    }
+
+    fn apply(&mut self, change: Change, plan: &Plan) {
+        let id = |block: BlockIndex| json!(plan.id(block)).to_string();
+        match change {
+            Change::Started => {
+                self.state.status = JobStatus::Running;
+                self.emit("job", report::status);
+            }
+            Change::BlockStarted(block) => {
+                self.set(block, Phase::Running(0.0));
+                self.emit("block", |_| format!("{{\"id\":{},\"state\":\"running\"}}", id(block)));
+            }
+            Change::Progress(block, fraction) => {
+                #[expect(clippy::cast_possible_truncation, reason = "a fraction for the eye")]
+                let fraction = fraction as f32;
+                match self.block(block).map(|block| &mut block.phase) {
+                    // Steps too small to be seen are not told.
+                    Some(Phase::Running(before)) if (fraction - *before).abs() >= 0.01 => {
+                        *before = fraction;
+                    }
+                    _ => return,
+                }
+                self.emit("progress", |_| {
+                    format!("{{\"id\":{},\"fraction\":{fraction}}}", id(block))
+                });
+            }
+            Change::Log(block, line) => {
+                if let Some(state) = self.block(block) {
+                    state.log.get_or_insert_default().push(line.clone());
+                }
+                self.emit("log", |_| json!({"id": plan.id(block), "line": &*line}).to_string());
+            }
+            Change::Ended { block, phase, outputs, elapsed } => {
+                if let (Phase::Finished(_), Some(outputs)) = (&phase, outputs) {
+                    self.state.kept.push((block.0, outputs));
+                }
+                // Behind a block that was stopped nothing was skipped because of a failure.
+                let phase = match phase {
+                    Phase::Skipped(cause) => match self.block(BlockIndex(cause)) {
+                        Some(BlockState { phase: Phase::Cancelled(why), .. }) => {
+                            Phase::Cancelled(Arc::clone(why))
+                        }
+                        _ => Phase::Skipped(cause),
+                    },
+                    phase => phase,
+                };
+                self.set(block, phase);
+                self.emit("block", |state| {
+                    let waiting = BlockState::default();
+                    let index = usize::try_from(block.0).unwrap_or(usize::MAX);
+                    let state = state.blocks.get(index).unwrap_or(&waiting);
+                    let mut data = report::block(&id(block), state, |cause| id(BlockIndex(cause)));
+                    if let Some(elapsed) = elapsed {
+                        data.pop();
+                        data.push_str(&format!(",\"seconds\":{}}}", elapsed.as_secs_f64()));
+                    }
+                    data
+                });
+            }
+        }
+        self.changed = true;
+    }
+
+    fn block(&mut self, block: BlockIndex) -> Option<&mut BlockState> {
+        self.state.blocks.get_mut(usize::try_from(block.0).ok()?)
+    }
+
+    fn set(&mut self, block: BlockIndex, phase: Phase) {
+        if let Some(state) = self.block(block) {
+            state.phase = phase;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Jobs: runs that are remembered.
+//!
+//! A [`JobService`] takes a workflow, stores it durably in a [`JobStore`], runs it on an
+//! [`Engine`](crate::engine::Engine) and follows its events. Whatever was accepted ends:
+//! after a crash the next service that opens the store takes up every unfinished job, and
+//! blocks whose outputs were kept are not run again.
+//!
+//! [`MemoryStore`] forgets with the process; `SqliteStore` (feature `sqlite`) does not.
+
+mod artifact;
+mod error;
+mod events;
+mod keeper;
+mod kept;
+mod live;
+mod memory;
+mod modules;
+mod pending;
+mod queue;
+mod record;
+mod report;
+mod service;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+mod time;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use error::JobError;
+pub use events::{JobEvent, Subscription};
+pub use memory::MemoryStore;
+pub use modules::{ModuleUse, Modules};
+pub use pending::{Pending, Resolver};
+pub use record::{BlockState, Job, JobId, JobState, JobStatus, JobSummary, Log, Phase, Shown};
+pub use service::{Deletion, JobCounts, JobOptions, JobService};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use store::{JobStore, NewJob, StoreError, StoreStatistics};
+pub use time::Timestamp;
+
+/// Locks, whether or not another thread panicked while it held the lock: what is behind the
+/// locks of this module is whole after every statement.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,35 @@
+//! Where a job finds its blocks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::module::ModuleRegistry;
+use crate::workflow::{InvalidWorkflow, Plan, Workflow};
+
+/// Who turns the workflow of a user into a plan: a registry that is the same for all, or a
+/// library that knows whose modules are whose.
+pub trait Modules: Send + Sync + 'static {
+    /// The plan, and the archives whose blocks it uses.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the workflow.
+    fn plan(
+        &self,
+        owner: i64,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow>;
+}
+
+/// An archive whose blocks a job uses, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleUse {
+    /// The module's full name, `Archive.zip:Module`.
+    pub module: String,
+    /// The archive's SHA-256, in hexadecimal.
+    pub digest: String,
+}
+
+impl Modules for ModuleRegistry {
+    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        Ok((workflow.plan(self)?, Vec::new()))
+    }
+}

@@ -1,0 +1,505 @@
+//! The job service: takes workflows, stores them, runs them, and remembers what came of them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::artifact::ArtifactFolder;
+use super::events::Subscription;
+use super::keeper::Keeper;
+use super::live::Live;
+use super::queue::{Limits, Queue};
+use super::report::Report;
+use super::{
+    Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
+    Shown, StoreError, Timestamp, lock,
+};
+use crate::block::FileRoots;
+use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
+use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
+
+/// Settings of a [`JobService`].
+#[derive(Clone, Debug)]
+pub struct JobOptions {
+    /// The folder of artifacts, with one folder in it for each job that made any. It is made
+    /// if it is not there.
+    pub artifacts: PathBuf,
+    /// The folder of the users' files, with one folder in it for each user, named by the
+    /// user's id; without it, FILE parameters name nothing.
+    pub files: Option<PathBuf>,
+    /// How long a job may run.
+    pub run_deadline: Option<Duration>,
+    /// How long a block may run.
+    pub block_deadline: Option<Duration>,
+    /// Bytes that the outputs of a job may hold.
+    pub memory_limit: Option<usize>,
+    /// Jobs that run at once; others wait, and owners take turns.
+    pub max_running: usize,
+    /// Jobs of one owner that run at once.
+    pub max_running_per_owner: usize,
+    /// Jobs of one owner that have not ended; further ones are refused.
+    pub max_unfinished_per_owner: usize,
+    /// How often the progress of a running job is stored at most.
+    pub save_interval: Duration,
+}
+
+impl Default for JobOptions {
+    /// No deadlines; 128 jobs at once, 64 of them of one owner; 10,000 unfinished ones of one
+    /// owner. The folder of artifacts is for the caller to name.
+    fn default() -> Self {
+        Self {
+            artifacts: PathBuf::new(),
+            files: None,
+            run_deadline: None,
+            block_deadline: None,
+            memory_limit: None,
+            max_running: 128,
+            max_running_per_owner: 64,
+            max_unfinished_per_owner: 10_000,
+            save_interval: Duration::from_millis(200),
+        }
+    }
+}
+
+/// How many jobs there are, and how many have ended since the service was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobCounts {
+    /// Accepted, and waiting for their turn.
+    pub queued: u64,
+    /// Running.
+    pub running: u64,
+    /// Ended with every block finished.
+    pub completed: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+}
+
+/// What became of a request to delete a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It had not ended: it is being cancelled, and stays in the list as such.
+    Cancelling,
+    /// It had ended, and is gone.
+    Deleted,
+    /// The owner has no such job.
+    NotFound,
+}
+
+/// Runs jobs and remembers them. All methods may be called from many threads at once; those
+/// that give a `Result` may wait for the disk.
+///
+/// Dropping the service lets running jobs go on for as long as the engine does;
+/// [`JobService::shutdown`] ends it in order.
+#[derive(Debug)]
+pub struct JobService {
+    inner: Arc<Inner>,
+    keeper: Keeper,
+}
+
+pub(super) struct Inner {
+    engine: Engine,
+    pub(super) store: Arc<dyn JobStore>,
+    modules: Arc<dyn Modules>,
+    artifacts: ArtifactFolder,
+    pub(super) options: JobOptions,
+    pub(super) queue: Mutex<Queue>,
+    /// Notified when nothing runs any more.
+    idle: Condvar,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    cancelled: AtomicU64,
+    problems: AtomicU64,
+}
+
+impl JobService {
+    /// Opens the service, and takes up every job of the store that has not ended, in the order
+    /// in which they came. A job whose workflow cannot be planned any more has failed, and
+    /// says why. Blocks whose outputs were kept are not run again, unless the modules that the
+    /// job uses have changed.
+    ///
+    /// # Errors
+    /// The store or the folder of artifacts cannot be used.
+    pub fn open(
+        engine: Engine,
+        store: Arc<dyn JobStore>,
+        modules: Arc<dyn Modules>,
+        options: JobOptions,
+    ) -> Result<Self, JobError> {
+        let folder = options.artifacts.clone();
+        let artifacts = ArtifactFolder::open(folder.clone())
+            .map_err(|source| JobError::Artifacts { folder, source })?;
+        let limits = Limits {
+            running: options.max_running.max(1),
+            running_of_owner: options.max_running_per_owner.max(1),
+            unfinished_of_owner: options.max_unfinished_per_owner,
+        };
+        let inner = Arc::new(Inner {
+            engine,
+            store,
+            modules,
+            artifacts,
+            options,
+            queue: Mutex::new(Queue::new(limits)),
+            idle: Condvar::new(),
+            completed: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
+            problems: AtomicU64::new(0),
+        });
+        for id in inner.store.unfinished()? {
+            inner.resume(id)?;
+        }
+        let keeper = Keeper::start(&inner)?;
+        let service = Self { inner, keeper };
+        service.inner.start_waiting();
+        service.keeper.wake();
+        Ok(service)
+    }
+
+    /// Takes a workflow: plans it, stores it, and starts it as soon as it is durable. What
+    /// resolves is the job's number, when it is durable.
+    ///
+    /// # Errors
+    /// The workflow is invalid. What resolves may be an error too: there are too many jobs of
+    /// this owner, the service is shutting down, or the store failed; then there is no job.
+    pub fn submit(
+        &self,
+        owner: i64,
+        workflow: Workflow,
+    ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
+        let (plan, modules) = self.inner.modules.plan(owner, &workflow)?;
+        if let Err(error) = lock(&self.inner.queue).reserve(owner) {
+            return Ok(Pending::ready(Err(error)));
+        }
+        let started = Timestamp::now();
+        let document = workflow.as_json().into();
+        let stored = self.inner.store.insert(NewJob { owner, started, document, modules });
+        let (inner, keeper) = (Arc::clone(&self.inner), self.keeper.handle());
+        Ok(stored.map(move |stored| match stored {
+            Err(error) => {
+                lock(&inner.queue).release(owner, false);
+                Err(error.into())
+            }
+            Ok(id) => {
+                let state = JobState::default();
+                let job = Live::new(id, owner, started, workflow, plan, state);
+                lock(&inner.queue).push(Arc::new(job));
+                inner.start_waiting();
+                keeper.wake();
+                Ok(id)
+            }
+        }))
+    }
+
+    /// The job's details as JSON text; none if the owner has no such job.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn details(&self, owner: i64, id: JobId) -> Result<Option<String>, JobError> {
+        if let Some(job) = self.inner.live(owner, id) {
+            return Ok(Some(job.details()));
+        }
+        let Some(job) = self.inner.stored(owner, id)? else { return Ok(None) };
+        let workflow = Workflow::from_json(&job.document).map_err(JobError::Document)?;
+        let Job { started, state, .. } = &job;
+        Ok(Some(Report { id, started: *started, workflow: &workflow, state }.details()))
+    }
+
+    /// The owner's jobs, newest first: at most `limit` of those before `before`, or of all.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn list(
+        &self,
+        owner: i64,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobSummary>, JobError> {
+        let mut jobs = self.inner.store.list(owner, before, limit)?;
+        let queue = lock(&self.inner.queue);
+        // What is in memory is newer.
+        let live: Vec<_> = jobs.iter().map(|job| queue.get(job.id).cloned()).collect();
+        drop(queue);
+        for (job, live) in jobs.iter_mut().zip(live) {
+            if let Some(live) = live {
+                *job = live.summary();
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Cancels a job that has not ended; deletes one that has, with its artifacts.
+    ///
+    /// # Errors
+    /// The store or the folder of artifacts failed.
+    pub fn delete(&self, owner: i64, id: JobId) -> Result<Deletion, JobError> {
+        if let Some(job) = self.inner.live(owner, id)
+            && !job.has_ended()
+        {
+            let waited = lock(&self.inner.queue).remove_waiting(&job);
+            if waited {
+                self.inner.finish(&job, RunStatus::Cancelled, false);
+            } else {
+                job.cancel();
+            }
+            return Ok(Deletion::Cancelling);
+        }
+        if !self.inner.store.delete(owner, id).wait()? {
+            return Ok(Deletion::NotFound);
+        }
+        self.inner.forget(&[id])?;
+        Ok(Deletion::Deleted)
+    }
+
+    /// Deletes all jobs of the owner that have ended, with their artifacts; says how many.
+    ///
+    /// # Errors
+    /// The store or the folder of artifacts failed.
+    pub fn delete_finished(&self, owner: i64) -> Result<usize, JobError> {
+        let ids = self.inner.store.delete_finished(owner).wait()?;
+        self.inner.forget(&ids)?;
+        Ok(ids.len())
+    }
+
+    /// Follows the job's events after the number `after` (0: from the beginning); none if the
+    /// owner has no such job.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn subscribe(
+        &self,
+        owner: i64,
+        id: JobId,
+        after: u64,
+    ) -> Result<Option<Subscription>, JobError> {
+        if let Some(job) = self.inner.live(owner, id) {
+            return Ok(Some(Subscription::live(job, after)));
+        }
+        let Some(job) = self.inner.stored(owner, id)? else { return Ok(None) };
+        let workflow = Workflow::from_json(&job.document).map_err(JobError::Document)?;
+        let report = Report { id, started: job.started, workflow: &workflow, state: &job.state };
+        let last = job.state.events.max(2);
+        let after = if after > last { 0 } else { after };
+        let mut events = Vec::new();
+        if after < last - 1 {
+            events.push(report.snapshot(last - 1));
+        }
+        if after < last && job.state.status.is_final() {
+            events.push(report.end(last));
+        }
+        Ok(Some(Subscription::stored(events)))
+    }
+
+    /// The path of a file that the job has made; none if the owner has no such job, or the job
+    /// no such file. Names with folders in them and symbolic links name nothing.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn artifact(&self, owner: i64, id: JobId, name: &str) -> Result<Option<PathBuf>, JobError> {
+        let known = self.inner.live(owner, id).is_some() || self.inner.stored(owner, id)?.is_some();
+        Ok(if known { self.inner.artifacts.find(id, name) } else { None })
+    }
+
+    /// Takes no more jobs, starts none of those that wait, and gives those that run `grace` to
+    /// end. What has not ended then is stopped and stays unfinished in the store, with its
+    /// progress, to be taken up at the next start. Returns when everything is durable.
+    ///
+    /// # Errors
+    /// The store could not keep the last of it.
+    pub fn shutdown(&self, grace: Duration) -> Result<(), JobError> {
+        let mut queue = lock(&self.inner.queue);
+        queue.stop();
+        let busy = |queue: &mut Queue| queue.running() > 0;
+        queue = match self.inner.idle.wait_timeout_while(queue, grace, busy) {
+            Ok((queue, _)) => queue,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        let left = queue.all();
+        drop(queue);
+        for job in left {
+            job.abandon(self.inner.store.as_ref());
+        }
+        self.keeper.stop();
+        Ok(self.inner.store.flush().wait()?)
+    }
+
+    /// How many jobs there are.
+    pub fn counts(&self) -> JobCounts {
+        let queue = lock(&self.inner.queue);
+        JobCounts {
+            queued: queue.waiting().try_into().unwrap_or(u64::MAX),
+            running: queue.running().try_into().unwrap_or(u64::MAX),
+            completed: self.inner.completed.load(Relaxed),
+            failed: self.inner.failed.load(Relaxed),
+            cancelled: self.inner.cancelled.load(Relaxed),
+        }
+    }
+
+    /// How often the store has failed to keep what became of an accepted job. It is tried
+    /// again until it works; meanwhile the job's details say so.
+    pub fn problems(&self) -> u64 {
+        self.inner.problems.load(Relaxed)
+    }
+}
+
+impl Inner {
+    fn live(&self, owner: i64, id: JobId) -> Option<Arc<Live>> {
+        lock(&self.queue).get(id).filter(|job| job.owner == owner).cloned()
+    }
+
+    fn stored(&self, owner: i64, id: JobId) -> Result<Option<Job>, JobError> {
+        Ok(self.store.get(id)?.filter(|job| job.owner == owner))
+    }
+
+    /// Takes up a job that an earlier service has left.
+    fn resume(&self, id: JobId) -> Result<(), JobError> {
+        let job = match self.store.get(id) {
+            Ok(Some(job)) => job,
+            Ok(None) => return Ok(()),
+            Err(error @ StoreError::Damaged { .. }) => {
+                self.fail(id, JobState::default(), error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Job { owner, started, document, modules, mut state, .. } = job;
+        let planned = Workflow::from_json(&document).and_then(|workflow| {
+            let (plan, modules) = self.modules.plan(owner, &workflow)?;
+            Ok((workflow, plan, modules))
+        });
+        let (workflow, plan, current) = match planned {
+            Ok(planned) => planned,
+            Err(invalid) => {
+                self.fail(id, state, messages(&invalid));
+                return Ok(());
+            }
+        };
+        state.restart(|block, values, shown| {
+            let outputs = plan.block(BlockIndex(block)).map(|block| block.spec().outputs().len());
+            modules == current
+                && outputs == Some(values.len())
+                && shown
+                    .and_then(Shown::file)
+                    .is_none_or(|name| self.artifacts.find(id, name).is_some())
+        });
+        let mut queue = lock(&self.queue);
+        queue.reserve_resumed(owner);
+        queue.push(Arc::new(Live::new(id, owner, started, workflow, plan, state)));
+        Ok(())
+    }
+
+    /// Ends a stored job that cannot be taken up.
+    fn fail(&self, id: JobId, mut state: JobState, error: String) {
+        state.error = Some(error.into());
+        state.end(JobStatus::Failed, Timestamp::now());
+        state.events += 2;
+        self.failed.fetch_add(1, Relaxed);
+        drop(self.store.save(id, state));
+    }
+
+    /// Starts the jobs whose turn it is.
+    fn start_waiting(self: &Arc<Self>) {
+        let mut next = lock(&self.queue).start(false);
+        while let Some(job) = next {
+            self.start(job);
+            next = lock(&self.queue).start(true);
+        }
+    }
+
+    fn start(self: &Arc<Self>, job: Arc<Live>) {
+        let files = self.options.files.as_ref();
+        let listener = JobListener { job: Arc::clone(&job), service: Arc::clone(self) };
+        let options = RunOptions {
+            listener: Some(Arc::new(listener)),
+            keep: Keep::None,
+            deadline: self.options.run_deadline,
+            block_deadline: self.options.block_deadline,
+            memory_limit: self.options.memory_limit,
+            files: files.map(|folder| FileRoots::new(folder.join(job.owner.to_string()))),
+            restored: job.restored(),
+        };
+        job.attach(self.engine.start(&job.plan, options));
+    }
+
+    /// The job's run has ended, or it will not be started.
+    fn finish(self: &Arc<Self>, job: &Arc<Live>, run: RunStatus, was_running: bool) {
+        if let Some((status, saved)) = job.finish(run, self.store.as_ref()) {
+            let counter = match status {
+                JobStatus::Completed => &self.completed,
+                JobStatus::Cancelled => &self.cancelled,
+                _ => &self.failed,
+            };
+            counter.fetch_add(1, Relaxed);
+            self.follow(Arc::clone(job), saved);
+        }
+        let mut queue = lock(&self.queue);
+        queue.release(job.owner, was_running);
+        if queue.running() == 0 {
+            self.idle.notify_all();
+        }
+        drop(queue);
+        self.start_waiting();
+    }
+
+    /// Sees to it that a state which the store could not keep is tried again, and that a job
+    /// leaves the memory when its end is durable.
+    pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, saved: Pending<Result<(), StoreError>>) {
+        let service = Arc::clone(self);
+        drop(saved.map(move |saved| match saved {
+            Ok(()) if job.saved() => lock(&service.queue).forget(job.id),
+            Ok(()) => {}
+            Err(error) => {
+                service.problems.fetch_add(1, Relaxed);
+                job.not_saved(&error);
+            }
+        }));
+    }
+
+    /// Removes what is left of deleted jobs.
+    fn forget(&self, ids: &[JobId]) -> Result<(), JobError> {
+        for id in ids {
+            lock(&self.queue).forget(*id);
+            self.artifacts.remove(*id).map_err(|source| JobError::Artifacts {
+                folder: self.artifacts.path().to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// All errors of a workflow in one line.
+fn messages(invalid: &InvalidWorkflow) -> String {
+    let errors = invalid.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
+    let messages: Vec<&str> = errors.map(|problem| problem.message.as_str()).collect();
+    messages.join("; ")
+}
+
+/// Notes a run's events in its job.
+struct JobListener {
+    job: Arc<Live>,
+    service: Arc<Inner>,
+}
+
+impl Listener for JobListener {
+    fn event(&self, event: Event) {
+        match event {
+            Event::RunFinished { status } => self.service.finish(&self.job, status, true),
+            event => self.job.record(event, &self.service.artifacts),
+        }
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Inner")
+            .field("options", &self.options)
+            .field("running", &queue.running())
+            .field("waiting", &queue.waiting())
+            .finish_non_exhaustive()
+    }
+}

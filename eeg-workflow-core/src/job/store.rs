@@ -1,0 +1,127 @@
+//! Where jobs are kept.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Job, JobId, JobState, JobSummary, ModuleUse, Pending, Timestamp};
+
+/// A place that keeps jobs.
+///
+/// Writes are done in the order in which they were asked for, and each resolves when it is
+/// as durable as this store makes it; they may be waited for or not. Reads see every write
+/// that has resolved. All methods are called from many threads at once.
+pub trait JobStore: Send + Sync + 'static {
+    /// Keeps a new job, queued, under a number higher than that of any job before it, also of
+    /// those that were deleted.
+    fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>>;
+
+    /// Replaces a job's state. Does nothing when the job is not there.
+    fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>>;
+
+    /// Deletes a job of this owner that has ended; says whether there was one.
+    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>>;
+
+    /// Deletes all jobs of this owner that have ended; says which.
+    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>>;
+
+    /// Resolves when everything that was asked for before is done.
+    fn flush(&self) -> Pending<Result<(), StoreError>>;
+
+    /// A job with all that is known of it, whoever its owner is.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// The owner's jobs, newest first, at most `limit`, of those before `before` if it is given.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn list(
+        &self,
+        owner: i64,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobSummary>, StoreError>;
+
+    /// The jobs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn unfinished(&self) -> Result<Vec<JobId>, StoreError>;
+
+    /// What the store has done so far.
+    fn statistics(&self) -> StoreStatistics;
+}
+
+/// A job that the store does not know yet.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// The user whose job it is.
+    pub owner: i64,
+    /// When it was accepted.
+    pub started: Timestamp,
+    /// The workflow document's text.
+    pub document: Arc<str>,
+    /// The archives whose blocks it uses.
+    pub modules: Vec<ModuleUse>,
+}
+
+/// What a store has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStatistics {
+    /// Writes that were asked for and done.
+    pub writes: u64,
+    /// Transactions that made them durable.
+    pub commits: u64,
+    /// Writes that failed.
+    pub failures: u64,
+}
+
+/// Why a store could not do what it was asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process, or another store of this one, has the file open.
+    #[error("the job store {0} is in use")]
+    InUse(PathBuf),
+    /// The file was written by a newer version of this library.
+    #[error("the job store {path} has format {found}, and this version reads up to {supported}")]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that can be read.
+        supported: i64,
+    },
+    /// The file is no job store, or is damaged.
+    #[error("the job store {path} is damaged: {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// There is no space left for the file.
+    #[error("no space is left for the job store {0}")]
+    Full(PathBuf),
+    /// The file stayed locked for too long.
+    #[error("the job store {0} is busy")]
+    Busy(PathBuf),
+    /// The file cannot be read or written.
+    #[error("cannot read or write the job store {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the job store is closed")]
+    Closed,
+    /// Any other reason, for stores of one's own.
+    #[error("the job store failed")]
+    Other(#[source] Arc<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,346 @@
+//! A block type that is a workflow of others.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json};
+
+use super::json::Problem;
+use super::manifest::{BlockType, InnerPort, SubWorkflow};
+use super::preset::to_json;
+use crate::block::{
+    Block, BlockError, BlockSpec, Cardinality, Catalog, Context, Execution, Inputs, NotFound,
+    Outputs, Parameter, Port, Volatility,
+};
+use crate::engine::{Keep, nested};
+use crate::workflow::{
+    BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, Plan, Severity, Workflow,
+};
+
+/// Runs a workflow with the block's inputs and parameters put where the manifest says.
+///
+/// The workflow is planned anew in each run: its plan depends on the parameters and on how many
+/// values each input has, and planning takes microseconds.
+pub(super) struct SubWorkflowBlock {
+    spec: BlockSpec,
+    document: Json,
+    /// The block types that the document names.
+    used: Used,
+    /// For each input of the spec, where its values go.
+    inputs: Vec<Vec<Target>>,
+    /// For each output of the spec, where its value comes from.
+    outputs: Vec<Target>,
+    /// For each parameter of the spec, where its value goes.
+    parameters: Vec<Vec<Target>>,
+    shows: Option<BlockIndex>,
+}
+
+/// A port or a parameter in the document.
+struct Target {
+    block: BlockIndex,
+    inner: InnerPort,
+    /// The position among the block's inputs, outputs or parameters.
+    index: usize,
+}
+
+/// The block types that a document names, as it names them.
+#[derive(Default)]
+struct Used(FxHashMap<String, FxHashMap<String, Arc<dyn Block>>>);
+
+impl Catalog for Used {
+    fn find(&self, module: &str, block_type: &str) -> Result<&Arc<dyn Block>, NotFound> {
+        let module = self.0.get(module).ok_or(NotFound::Module)?;
+        module.get(block_type).ok_or(NotFound::BlockType)
+    }
+}
+
+impl SubWorkflowBlock {
+    /// `spec` has the name, family and description; `uses` are the block types in the document.
+    pub(super) fn new(
+        mut spec: BlockSpec,
+        workflow: SubWorkflow,
+        uses: impl IntoIterator<Item = BlockType>,
+        catalog: &dyn Catalog,
+    ) -> Result<Self, Problem> {
+        let inside = Inside { workflow: &workflow, catalog };
+        let mut used = Used::default();
+        for BlockType { module, name } in uses {
+            // What is not found is reported by planning, with its place.
+            if let Ok(block) = catalog.find(&module, &name) {
+                used.0.entry(module).or_default().insert(name, Arc::clone(block));
+            }
+        }
+
+        let mut inputs = Vec::new();
+        for input in &workflow.inputs {
+            let targets = inside.targets(&input.at, Inside::input)?;
+            let Some((_, first)) = targets.first() else { continue };
+            let port_type = input.port_type.as_ref().unwrap_or(&first.port_type).clone();
+            let Cardinality { min, max } = first.cardinality;
+            let (min, max) = input.card.unwrap_or((min, max));
+            for (target, port) in &targets {
+                if !port_type.fits(&port.port_type) {
+                    let text = format!("a {port_type} does not fit the input's {}", port.port_type);
+                    return Err(target.inner.problem(text));
+                }
+                if min < port.cardinality.min || max > port.cardinality.max {
+                    let text =
+                        format!("the input takes {} edges, not {min}-{max}", port.cardinality);
+                    return Err(target.inner.problem(text));
+                }
+                if inputs.iter().flatten().any(|other: &Target| other.is(target)) {
+                    return Err(target.inner.problem("this input is fed twice"));
+                }
+            }
+            spec = spec.input(&input.name, port_type, min..=max);
+            inputs.push(targets.into_iter().map(|(target, _)| target).collect());
+        }
+
+        let mut parameters = Vec::new();
+        // Where a value must be filled in before the workflow can be planned.
+        let mut empty = Vec::new();
+        for parameter in &workflow.parameters {
+            let targets = inside.targets(&parameter.at, Inside::parameter)?;
+            let Some((first, declared)) = targets.first() else { continue };
+            let port_type = parameter.port_type.as_ref().unwrap_or(&declared.port_type).clone();
+            let given = || inside.value(first).cloned();
+            let default = parameter.default.clone().or_else(given);
+            let default = default.unwrap_or_else(|| declared.default.clone());
+            if default.is_null() || default.as_str().is_some_and(|text| text.trim().is_empty()) {
+                let places = targets.iter().map(|(target, _)| &target.inner);
+                empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
+            }
+            let required = targets.iter().any(|(_, parameter)| parameter.required);
+            spec = spec.parameter(&parameter.name, port_type, default, &parameter.description);
+            spec = if required { spec.required() } else { spec };
+            parameters.push(targets.into_iter().map(|(target, _)| target).collect());
+        }
+
+        let mut outputs = Vec::new();
+        for output in &workflow.outputs {
+            let (target, port) = inside.target(&output.from, Inside::output)?;
+            let port_type = output.port_type.as_ref().unwrap_or(&port.port_type).clone();
+            if !port.port_type.fits(&port_type) {
+                let text = format!("the output's {} does not fit a {port_type}", port.port_type);
+                return Err(target.inner.problem(text));
+            }
+            spec = spec.output_with(&output.name, port_type, output.card.0..=output.card.1);
+            outputs.push(target);
+        }
+
+        let shows = match &workflow.shows {
+            Some(id) => {
+                let shown = inside.index(&to_id(id));
+                let text = format!("the workflow has no block {id}");
+                let pointer = format!("{}/shows", workflow.pointer);
+                Some(shown.ok_or_else(|| Problem::new(pointer, text))?)
+            }
+            None => None,
+        };
+        let blocks = || used.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
+        let volatility =
+            blocks().map(BlockSpec::volatility_class).max_by_key(|class| match class {
+                Volatility::Pure => 0,
+                Volatility::Versioned => 1,
+                Volatility::Volatile => 2,
+            });
+        spec = spec.volatility(volatility.unwrap_or(Volatility::Pure)).execution(Execution::Wait);
+        if blocks().any(BlockSpec::is_checking_own_values) {
+            spec = spec.checks_own_values();
+        }
+
+        let pointer = format!("{}/document", workflow.pointer);
+        let document = workflow.document;
+        let block = Self { spec, document, used, inputs, outputs, parameters, shows };
+        block.check(&pointer, &empty)?;
+        Ok(block)
+    }
+
+    /// Plans with the defaults.
+    fn check(
+        &self,
+        pointer: &str,
+        empty: &[(crate::workflow::BlockId, String)],
+    ) -> Result<(), Problem> {
+        let defaults = self.spec.parameters().iter().map(|parameter| parameter.default.clone());
+        let counts: Vec<u32> = self.spec.inputs().iter().map(|port| port.cardinality.min).collect();
+        let Err(mut invalid) = self.plan(defaults, &counts) else { return Ok(()) };
+        let to_be_filled_in = |diagnostic: &Diagnostic| {
+            let place = diagnostic.block.clone().zip(diagnostic.parameter.clone());
+            diagnostic.code == Code::InvalidParameter
+                && place.is_some_and(|place| empty.contains(&place))
+        };
+        invalid.diagnostics.retain(|diagnostic| !to_be_filled_in(diagnostic));
+        if invalid.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
+            return Ok(());
+        }
+        let text = format!("the workflow is invalid: {invalid}");
+        Err(Problem { pointer: pointer.to_owned(), text, diagnostics: invalid.diagnostics })
+    }
+
+    /// The plan with these parameters and so many values at each input.
+    fn plan(
+        &self,
+        values: impl Iterator<Item = Json>,
+        counts: &[u32],
+    ) -> Result<Plan, InvalidWorkflow> {
+        let mut document = self.document.clone();
+        for (targets, value) in self.parameters.iter().zip(values) {
+            for target in targets {
+                set(&mut document, target, value.clone());
+            }
+        }
+        let open = self.inputs.iter().zip(counts).flat_map(|(targets, values)| {
+            targets.iter().map(|target| OpenInput {
+                block: target.inner.block.clone(),
+                port: target.inner.name.clone(),
+                values: *values,
+            })
+        });
+        let open: Vec<OpenInput> = open.collect();
+        Workflow::from_json(&document.to_string())?.plan_open(&self.used, &open)
+    }
+}
+
+impl Block for SubWorkflowBlock {
+    fn spec(&self) -> &BlockSpec {
+        &self.spec
+    }
+
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let names = self.spec.inputs().iter().map(|port| &port.name);
+        let given: Vec<_> = names.map(|name| inputs.take_all(name)).collect();
+        let counts: Vec<u32> =
+            given.iter().map(|values| u32::try_from(values.len()).unwrap_or(u32::MAX)).collect();
+        let parameters = self.spec.parameters().iter();
+        let values = parameters.map(|parameter| to_json(cx.value(&parameter.name)));
+        let plan = self.plan(values, &counts).map_err(BlockError::from_error)?;
+
+        let mut feeds = Vec::new();
+        for (targets, mut values) in self.inputs.iter().zip(given) {
+            for (i, target) in targets.iter().enumerate() {
+                // The last one gets the block's own share, so that it may change it in place.
+                let last = i + 1 == targets.len();
+                let share = if last { std::mem::take(&mut values) } else { values.clone() };
+                feeds.push((target.block, target.index, share));
+            }
+        }
+        let kept = self.outputs.iter().map(|target| (target.block, target.index)).collect();
+        let report = nested::run(cx, &plan, feeds, Keep::Outputs(kept), None)?;
+
+        if let Some((block, error)) = report.failures().into_iter().next() {
+            let name = plan.block(block).map_or("", |block| block.spec().name());
+            let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
+            let message = format!("inner block {id} ({name}): {error}");
+            return Err(BlockError::of(error.kind(), message).with_details(error.details()));
+        }
+        let outputs = self.outputs.iter();
+        let outputs = outputs
+            .map(|target| report.output(target.block, target.index).cloned().unwrap_or_default());
+        let outputs = Outputs::all(outputs);
+        let shown = self.shows.and_then(|block| report.display(block));
+        Ok(match shown {
+            Some(display) => outputs.show((**display).clone()),
+            None => outputs,
+        })
+    }
+}
+
+impl Target {
+    fn is(&self, other: &Self) -> bool {
+        self.block == other.block && self.index == other.index
+    }
+}
+
+impl InnerPort {
+    fn problem(&self, text: impl Into<String>) -> Problem {
+        Problem::new(&self.pointer, text)
+    }
+}
+
+/// The document's blocks and their specs, while a block is made.
+struct Inside<'a> {
+    workflow: &'a SubWorkflow,
+    catalog: &'a dyn Catalog,
+}
+
+impl<'a> Inside<'a> {
+    fn blocks(&self) -> &'a [Json] {
+        let blocks = self.workflow.document.get("blocks").and_then(Json::as_array);
+        blocks.map_or(&[], Vec::as_slice)
+    }
+
+    /// The position of the block with this id.
+    fn index(&self, id: &Json) -> Option<BlockIndex> {
+        let index = self.blocks().iter().position(|block| block.get("id") == Some(id))?;
+        u32::try_from(index).ok().map(BlockIndex)
+    }
+
+    /// Where an inner port or parameter is, and its declaration as `find` finds it in a spec.
+    fn target<T>(
+        &self,
+        inner: &InnerPort,
+        find: fn(&'a BlockSpec, &str) -> Option<(usize, &'a T)>,
+    ) -> Result<(Target, &'a T), Problem> {
+        let id = &inner.block;
+        let no_block = || inner.problem(format!("the workflow has no block {id}"));
+        let block = self.index(&to_id(id)).ok_or_else(no_block)?;
+        let json = self.blocks().get(block.0 as usize);
+        let text = |field| json.and_then(|json| json.get(field)?.as_str()).unwrap_or_default();
+        let (module, block_type) = (text("module"), text("type"));
+        let found = self.catalog.find(module, block_type).map_err(|_| {
+            inner.problem(format!(
+                "block {id} is of an unknown type \"{block_type}\" of \"{module}\""
+            ))
+        })?;
+        let (index, declared) = find(found.spec(), &inner.name).ok_or_else(|| {
+            inner.problem(format!("block {id} ({block_type}) has no such field \"{}\"", inner.name))
+        })?;
+        Ok((Target { block, inner: inner.clone(), index }, declared))
+    }
+
+    fn targets<T>(
+        &self,
+        inner: &[InnerPort],
+        find: fn(&'a BlockSpec, &str) -> Option<(usize, &'a T)>,
+    ) -> Result<Vec<(Target, &'a T)>, Problem> {
+        inner.iter().map(|inner| self.target(inner, find)).collect()
+    }
+
+    fn input(spec: &'a BlockSpec, name: &str) -> Option<(usize, &'a Port)> {
+        spec.inputs().iter().enumerate().find(|(_, port)| port.name == name)
+    }
+
+    fn output(spec: &'a BlockSpec, name: &str) -> Option<(usize, &'a Port)> {
+        spec.outputs().iter().enumerate().find(|(_, port)| port.name == name)
+    }
+
+    fn parameter(spec: &'a BlockSpec, name: &str) -> Option<(usize, &'a Parameter)> {
+        spec.parameters().iter().enumerate().find(|(_, parameter)| parameter.name == name)
+    }
+
+    /// The value that the document gives a parameter.
+    fn value(&self, target: &Target) -> Option<&'a Json> {
+        let block = self.blocks().get(target.block.0 as usize)?;
+        block.get("values")?.get(&target.inner.name)
+    }
+}
+
+fn to_id(id: &crate::workflow::BlockId) -> Json {
+    serde_json::to_value(id).unwrap_or_default()
+}
+
+/// Puts a value into the document.
+fn set(document: &mut Json, target: &Target, value: Json) {
+    let block = document
+        .get_mut("blocks")
+        .and_then(|blocks| blocks.get_mut(target.block.0 as usize).and_then(Json::as_object_mut));
+    let Some(block) = block else { return };
+    let values = block.entry("values").or_insert(Json::Null);
+    if !values.is_object() {
+        *values = Json::Object(Map::new());
+    }
+    if let Some(values) = values.as_object_mut() {
+        values.insert(target.inner.name.clone(), value);
+    }
+}

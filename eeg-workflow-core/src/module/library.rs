@@ -1,0 +1,498 @@
+//! The archives on disk, and who may use their modules.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::archive::{self, Archive, ArchiveError, ArchiveLimits, ModuleKind};
+use super::{ManifestError, Module, ModuleRegistry, declarative};
+use crate::block::{Block, Catalog, NotFound};
+
+/// The version of the index file's format.
+const FORMAT: u32 = 1;
+const INDEX: &str = "modules.json";
+
+/// Who an archive belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The user's id.
+    pub id: i64,
+    /// The user's e-mail address, as designers show it.
+    pub email: String,
+}
+
+/// What an installation brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// How many block types.
+    pub blocks: usize,
+    /// The modules' full names.
+    pub modules: Vec<String>,
+    /// The SHA-256 of the archive, in hexadecimal digits.
+    pub digest: String,
+}
+
+/// Why a library could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// The folder or a file in it could not be read or written.
+    #[error("{}", .path.display())]
+    Storage {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The index of archives cannot be read.
+    #[error("{}: the index of module archives is damaged", .path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The index of archives was written by a later version.
+    #[error("{}: format {found} is not known (this is version {FORMAT})", .path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version in it.
+        found: u32,
+    },
+}
+
+/// Why an archive was not installed. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The archive is no good.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// There is a module of that name: a folder's name is taken whoever has it.
+    // Clients know this text by heart, its spelling included.
+    #[error("Module name '{module}' in {archive} already exsists, pls change the name")]
+    ModuleExists {
+        /// The folder's name.
+        module: String,
+        /// The archive that was to be installed.
+        archive: String,
+    },
+    /// A declarative module is no good.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A module is written in Python, which this build cannot run.
+    #[error(
+        "module \"{module}\" is written in Python, and this build has no Python runtime yet: \
+         only declarative modules (module.json) can be installed"
+    )]
+    PythonUnavailable {
+        /// The folder's name.
+        module: String,
+    },
+    /// The archive could not be stored.
+    #[error("the archive could not be stored")]
+    Storage(#[source] LibraryError),
+}
+
+/// Why an archive was not removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// The owner has no archive of that name.
+    #[error("no archive \"{0}\"")]
+    NotFound(String),
+    /// The change could not be stored.
+    #[error("the archive could not be removed")]
+    Storage(#[source] LibraryError),
+}
+
+/// An archive that was installed but cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BrokenArchive {
+    /// The archive's file name.
+    pub archive: String,
+    /// Its owner.
+    pub owner: Owner,
+    /// What is wrong.
+    pub error: InstallError,
+}
+
+/// The archives of modules in a folder, and who may use them. Can be used from any thread;
+/// installing does not hold up those who look modules up.
+pub struct ModuleLibrary {
+    folder: PathBuf,
+    limits: ArchiveLimits,
+    /// Held while the library is changed.
+    archives: Mutex<Vec<Stored>>,
+    builtin: ModuleRegistry,
+    snapshot: RwLock<Arc<Snapshot>>,
+    problems: Vec<BrokenArchive>,
+}
+
+/// An archive in the library.
+#[derive(Clone)]
+struct Stored {
+    record: Record,
+    /// None while the archive is broken.
+    modules: Vec<Arc<Module>>,
+}
+
+/// What the index says of an archive.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    archive: String,
+    owner: Owner,
+    public: bool,
+    digest: String,
+    /// The folders' names.
+    modules: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Index {
+    format: u32,
+    archives: Vec<Record>,
+}
+
+impl Record {
+    fn file(&self) -> String {
+        format!("{}.zip", self.digest)
+    }
+}
+
+impl ModuleLibrary {
+    /// Opens the library in a folder (made if it is not there) and reads what was installed
+    /// before. An archive that can no longer be used is skipped and listed in
+    /// [`Self::problems`].
+    ///
+    /// # Errors
+    /// The folder cannot be used, or its index cannot be read.
+    pub fn open(
+        folder: &Path,
+        builtin: ModuleRegistry,
+        limits: ArchiveLimits,
+    ) -> Result<Self, LibraryError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LibraryError::Storage { path, source }
+        };
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        let records = read_index(&folder.join(INDEX))?;
+        sweep(folder, &records).map_err(at(folder))?;
+
+        let mut archives: Vec<Stored> = Vec::new();
+        let mut problems = Vec::new();
+        // In the order of installation, so that what an archive stands on is there before it.
+        for record in records {
+            let snapshot = Snapshot::new(&builtin, &archives);
+            let view = View { snapshot: Arc::new(snapshot), user: record.owner.id };
+            let modules = match load(folder, &record, &limits, &view) {
+                Ok(modules) => modules,
+                Err(error) => {
+                    let (archive, owner) = (record.archive.clone(), record.owner.clone());
+                    problems.push(BrokenArchive { archive, owner, error });
+                    Vec::new()
+                }
+            };
+            archives.push(Stored { record, modules });
+        }
+        let snapshot = RwLock::new(Arc::new(Snapshot::new(&builtin, &archives)));
+        let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
+        Ok(Self { folder, limits, archives, builtin, snapshot, problems })
+    }
+
+    /// The archives that were found broken when the library was opened.
+    pub fn problems(&self) -> &[BrokenArchive] {
+        &self.problems
+    }
+
+    /// Installs an archive: all of its modules, or none.
+    ///
+    /// # Errors
+    /// The archive is unsafe or damaged, one of its modules is there already, is wrong or is
+    /// written in Python, or the archive could not be stored.
+    pub fn install(
+        &self,
+        owner: &Owner,
+        public: bool,
+        file_name: &str,
+        bytes: &[u8],
+    ) -> Result<Installed, InstallError> {
+        let archive = Archive::read(file_name, bytes, &self.limits)?;
+        let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        for module in &archive.modules {
+            if self.is_taken(&module.name, &archives) {
+                let (module, archive) = (module.name.clone(), file_name.to_owned());
+                return Err(InstallError::ModuleExists { module, archive });
+            }
+        }
+        let modules = compose(&archive, &self.view(owner.id))?;
+
+        let record = Record {
+            archive: archive.name,
+            owner: owner.clone(),
+            public,
+            digest: archive.digest,
+            modules: archive.modules.into_iter().map(|module| module.name).collect(),
+        };
+        let installed = Installed {
+            blocks: modules.iter().map(|module| module.blocks().len()).sum(),
+            modules: modules.iter().map(|module| module.name().to_owned()).collect(),
+            digest: record.digest.clone(),
+        };
+        let file = record.file();
+        let mut next = archives.clone();
+        next.push(Stored { record, modules });
+        let stored = write(&self.folder, &file, bytes).and_then(|()| self.write_index(&next));
+        if let Err(error) = stored {
+            // What cannot be removed now is swept away when the library is opened.
+            let _ = std::fs::remove_file(self.folder.join(&file));
+            return Err(InstallError::Storage(error));
+        }
+        *archives = next;
+        self.publish(&archives);
+        Ok(installed)
+    }
+
+    /// Removes an owner's archive of this file name. Plans that were made with its modules keep
+    /// working.
+    ///
+    /// # Errors
+    /// The owner has no such archive, or the change could not be stored.
+    pub fn remove(&self, owner: &Owner, archive: &str) -> Result<(), RemoveError> {
+        let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes = |stored: &Stored| {
+            stored.record.owner.id == owner.id && stored.record.archive == archive
+        };
+        let (gone, next): (Vec<Stored>, Vec<Stored>) = archives.iter().cloned().partition(goes);
+        if gone.is_empty() {
+            return Err(RemoveError::NotFound(archive.to_owned()));
+        }
+        self.write_index(&next).map_err(RemoveError::Storage)?;
+        for stored in gone {
+            // As above: without its record it is swept away later.
+            let _ = std::fs::remove_file(self.folder.join(stored.record.file()));
+        }
+        *archives = next;
+        self.publish(&archives);
+        Ok(())
+    }
+
+    /// The modules that a user may use, as they are now: the built-in ones, the user's own and
+    /// the public ones. Cheap.
+    pub fn view(&self, user: i64) -> View {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        View { snapshot: Arc::clone(&snapshot), user }
+    }
+
+    /// Whether some module folder has this name.
+    fn is_taken(&self, name: &str, archives: &[Stored]) -> bool {
+        let builtin = self.builtin.modules().iter().map(|module| folder_of(module.name()));
+        let stored = archives.iter().flat_map(|stored| &stored.record.modules);
+        builtin.chain(stored.map(String::as_str)).any(|taken| taken == name)
+    }
+
+    fn write_index(&self, archives: &[Stored]) -> Result<(), LibraryError> {
+        let archives = archives.iter().map(|stored| stored.record.clone()).collect();
+        let path = self.folder.join(INDEX);
+        let text = serde_json::to_vec_pretty(&Index { format: FORMAT, archives })
+            .map_err(|source| LibraryError::Index { path, source })?;
+        write(&self.folder, INDEX, &text)
+    }
+
+    fn publish(&self, archives: &[Stored]) {
+        let next = Arc::new(Snapshot::new(&self.builtin, archives));
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+}
+
+/// The part of a full module name that is the folder's.
+fn folder_of(module: &str) -> &str {
+    module.split_once(':').map_or(module, |(_, folder)| folder)
+}
+
+/// Makes the modules of an archive that was found good.
+fn compose(archive: &Archive, view: &View) -> Result<Vec<Arc<Module>>, InstallError> {
+    let python = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
+    if let Some(module) = python {
+        return Err(InstallError::PythonUnavailable { module: module.name.clone() });
+    }
+    Ok(declarative::modules(archive, view)?.into_iter().map(Arc::new).collect())
+}
+
+/// Reads an archive that was installed before.
+fn load(
+    folder: &Path,
+    record: &Record,
+    limits: &ArchiveLimits,
+    view: &View,
+) -> Result<Vec<Arc<Module>>, InstallError> {
+    let path = folder.join(record.file());
+    let bytes = std::fs::read(&path).map_err(|source| {
+        InstallError::Storage(LibraryError::Storage { path: path.clone(), source })
+    })?;
+    if archive::digest(&bytes) != record.digest {
+        let source = std::io::Error::other("the archive is not what was installed");
+        return Err(InstallError::Storage(LibraryError::Storage { path, source }));
+    }
+    compose(&Archive::read(&record.archive, &bytes, limits)?, view)
+}
+
+fn read_index(path: &Path) -> Result<Vec<Record>, LibraryError> {
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let damaged = |source| LibraryError::Index { path: path.to_owned(), source };
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(LibraryError::Storage { path: path.to_owned(), source }),
+    };
+    let Version { format } = serde_json::from_slice(&text).map_err(damaged)?;
+    if format != FORMAT {
+        return Err(LibraryError::Format { path: path.to_owned(), found: format });
+    }
+    Ok(serde_json::from_slice::<Index>(&text).map_err(damaged)?.archives)
+}
+
+/// Removes what an interrupted change left: archives that the index does not know, and files
+/// half written.
+fn sweep(folder: &Path, records: &[Record]) -> std::io::Result<()> {
+    let known: Vec<String> = records.iter().map(Record::file).collect();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let digest = name.strip_suffix(".zip").unwrap_or_default();
+        let ours = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if name.ends_with(".part") || (ours && !known.iter().any(|known| known == name)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file so that it is there whole, or not at all, whenever the machine stops.
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), LibraryError> {
+    let path = folder.join(name);
+    let part = folder.join(format!("{name}.part"));
+    let written = || {
+        let mut file = std::fs::File::create(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&part, &path)?;
+        // Renames are in the folder; elsewhere than on Unix it cannot be opened as a file.
+        if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    };
+    written().map_err(|source| {
+        let _ = std::fs::remove_file(&part);
+        LibraryError::Storage { path: path.clone(), source }
+    })
+}
+
+/// All modules at one time.
+struct Snapshot {
+    entries: Vec<ModuleEntry>,
+    by_name: FxHashMap<String, usize>,
+}
+
+/// A module, where it comes from, and who may use it.
+#[derive(Clone, Debug)]
+pub struct ModuleEntry {
+    /// The module.
+    pub module: Arc<Module>,
+    /// The owner's e-mail address; empty for a built-in module.
+    pub owner: Arc<str>,
+    /// Whether everybody may use it, as they may the built-in ones.
+    pub public: bool,
+    /// The SHA-256 of its archive in hexadecimal digits; none for a built-in module.
+    pub digest: Option<Arc<str>>,
+    /// The file name of its archive; none for a built-in module.
+    pub archive: Option<Arc<str>>,
+    /// The owner's id; none for a built-in module.
+    pub owner_id: Option<i64>,
+}
+
+impl Snapshot {
+    fn new(builtin: &ModuleRegistry, archives: &[Stored]) -> Self {
+        let builtin = builtin.modules().iter().map(|module| ModuleEntry {
+            module: Arc::clone(module),
+            owner: "".into(),
+            public: true,
+            digest: None,
+            archive: None,
+            owner_id: None,
+        });
+        let stored = archives.iter().flat_map(|Stored { record, modules }| {
+            let entry = |module: &Arc<Module>| ModuleEntry {
+                module: Arc::clone(module),
+                owner: record.owner.email.as_str().into(),
+                public: record.public,
+                digest: Some(record.digest.as_str().into()),
+                archive: Some(record.archive.as_str().into()),
+                owner_id: Some(record.owner.id),
+            };
+            modules.iter().map(entry)
+        });
+        let entries: Vec<ModuleEntry> = builtin.chain(stored).collect();
+        let names = entries.iter().enumerate();
+        let by_name = names.map(|(i, entry)| (entry.module.name().to_owned(), i)).collect();
+        Self { entries, by_name }
+    }
+}
+
+/// The modules that one user may use, as they were when the view was made.
+#[derive(Clone)]
+pub struct View {
+    snapshot: Arc<Snapshot>,
+    user: i64,
+}
+
+impl View {
+    /// The modules: the built-in ones, then the others in the order of their installation.
+    pub fn modules(&self) -> impl Iterator<Item = &ModuleEntry> {
+        self.snapshot.entries.iter().filter(|entry| self.may_use(entry))
+    }
+
+    /// The module of this full name, if the user may use it.
+    pub fn module(&self, name: &str) -> Option<&ModuleEntry> {
+        let entry = self.snapshot.entries.get(*self.snapshot.by_name.get(name)?)?;
+        self.may_use(entry).then_some(entry)
+    }
+
+    fn may_use(&self, entry: &ModuleEntry) -> bool {
+        entry.public || entry.owner_id == Some(self.user)
+    }
+}
+
+impl Catalog for View {
+    fn find(&self, module: &str, block_type: &str) -> Result<&Arc<dyn Block>, NotFound> {
+        let entry = self.module(module).ok_or(NotFound::Module)?;
+        entry.module.get(block_type).ok_or(NotFound::BlockType)
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.modules().map(|entry| entry.module.name());
+        f.debug_struct("View")
+            .field("user", &self.user)
+            .field("modules", &names.collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl fmt::Debug for ModuleLibrary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModuleLibrary").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
