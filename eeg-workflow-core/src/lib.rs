@@ -40,7 +40,7 @@
 //! ```
 //!
 //! # Features
-//! - `builtin` (default): the built-in modules, the [`eeg`] library and its pictures.
+//! - `builtin` (default): the built-in modules, the `eeg` library and its pictures.
 //! - `sqlite` (default): the durable job store.
 //!
 //! The longer documents: [`docs`].
