@@ -1,14 +1,16 @@
 //! The Arithmetic module: its declarations, its numbers and its expressions, against Python's.
 #![cfg(feature = "builtin")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 
-use eeg_workflow_core::block::{Field, Number};
+use eeg_workflow_core::block::{Display, Field, Number};
 use eeg_workflow_core::builtin::arithmetic::{
     ArithmeticError, Expression, ExpressionError, add, divide, multiply, subtract,
 };
 use eeg_workflow_core::builtin::registry;
+use eeg_workflow_core::engine::{Engine, EngineOptions, Outcome, RunOptions};
+use eeg_workflow_core::workflow::{Code, Workflow};
 use serde_json::json;
 
 mod python;
@@ -366,4 +368,120 @@ for line in sys.stdin:
         }
     }
     assert!(compared > 3000, "only {compared} values were compared");
+}
+
+/// What each block of a workflow shows, or why it failed.
+fn shown(document: serde_json::Value) -> Vec<Result<Display, String>> {
+    let workflow = Workflow::from_json(&document.to_string()).unwrap();
+    let plan = workflow.plan(&registry().unwrap()).unwrap();
+    let engine = Engine::new(EngineOptions { threads: Some(1), ..Default::default() }).unwrap();
+    let report = engine.start(&plan, RunOptions::default()).wait();
+    let shown = |block| match report.outcome(block) {
+        Outcome::Finished => Ok(Display::clone(report.display(block).unwrap())),
+        Outcome::Failed(error) => Err(error.to_string()),
+        other => Err(format!("{other:?}")),
+    };
+    plan.indices().map(shown).collect()
+}
+
+fn node(id: usize, block_type: &str, values: serde_json::Value) -> serde_json::Value {
+    json!({"id": id, "type": block_type, "module": "Arithmetic.zip:Arithmetic", "values": values})
+}
+
+fn edge(from: usize, to: usize, input: &str) -> serde_json::Value {
+    json!({"id": 10 * from + to, "block1": from, "connector1": ["output", "output"],
+        "block2": to, "connector2": [input, "input"]})
+}
+
+/// What the block shows for these two constants and the result of an operation on them.
+fn computed_by_blocks(a: serde_json::Value, operation: &str, b: serde_json::Value) -> Vec<String> {
+    let shown = shown(json!({
+        "blocks": [
+            node(1, "Constant", json!({"constant value": a})),
+            node(2, "Constant", json!({"constant value": b})),
+            node(3, operation, json!({})),
+        ],
+        "edges": [edge(1, 3, "num1"), edge(2, 3, "num2")],
+    }));
+    let text = |shown| match shown {
+        Ok(Display::Text(text)) => text.to_string(),
+        other => format!("{other:?}"),
+    };
+    shown.into_iter().map(text).collect()
+}
+
+#[test]
+fn constants_are_shown_as_they_were_typed_and_results_as_numbers() {
+    assert_eq!(
+        computed_by_blocks(json!("40"), "Addition", json!("30")),
+        ["{'output': '40'}", "{'output': '30'}", "{'output': 70}"]
+    );
+    assert_eq!(
+        computed_by_blocks(json!(" -5 "), "Multiplication", json!("1_000")),
+        ["{'output': ' -5 '}", "{'output': '1_000'}", "{'output': -5000}"]
+    );
+    assert_eq!(
+        computed_by_blocks(json!(40.7), "Subtraction", json!(40)),
+        ["{'output': 40.7}", "{'output': 40}", "{'output': 0.7000000000000028}"]
+    );
+    let divided = computed_by_blocks(json!("7"), "Division", json!("0"));
+    assert_eq!(divided[2], "Err(\"division by zero\")");
+}
+
+#[test]
+fn numbers_too_long_to_write_out_are_shown_by_their_length() {
+    let long = "9".repeat(4300);
+    let shown = computed_by_blocks(json!(long), "Multiplication", json!(long));
+    assert_eq!(shown[0], format!("{{'output': '{long}'}}"));
+    assert_eq!(shown[2], "{'output': <integer of 28569 bits>}");
+}
+
+#[test]
+fn what_is_no_number_is_refused_before_anything_runs() {
+    for value in [json!("abc"), json!("0x10"), json!(""), json!(null), json!([1])] {
+        let document =
+            json!({"blocks": [node(1, "Constant", json!({"constant value": value}))], "edges": []});
+        let workflow = Workflow::from_json(&document.to_string()).unwrap();
+        let invalid = workflow.plan(&registry().unwrap()).unwrap_err();
+        assert_eq!(invalid.diagnostics[0].code, Code::InvalidParameter, "{value}");
+    }
+}
+
+#[test]
+fn a_plot_is_a_picture_of_the_expression() {
+    let plot = |equation: &str, range: serde_json::Value| {
+        let values = json!({"function equation": equation, "range": range});
+        shown(json!({"blocks": [node(1, "Plot", values)], "edges": []})).remove(0)
+    };
+    let mut pictures = Vec::new();
+    for (equation, range) in [
+        ("np.sin(x/10)", json!("100")),
+        ("x**2", json!(-10)),
+        ("np.sin(x)/x", json!("20")),
+        ("5", json!("1e-3")),
+        ("np.sqrt(-1 - x)", json!("10")),
+        ("exp(x)", json!("1e6")),
+        ("tan(x)", json!(&"1".repeat(300))),
+    ] {
+        let shown = plot(equation, range).unwrap();
+        let artifact = shown.artifact().unwrap();
+        assert_eq!(&*artifact.name, "plot.png");
+        assert!(artifact.bytes.starts_with(b"\x89PNG\r\n"));
+        assert_eq!(artifact.bytes[16..24], [0, 0, 3, 232, 0, 0, 2, 88], "1000 x 600 pixels");
+        pictures.push(artifact.bytes.clone());
+    }
+    pictures.sort();
+    pictures.dedup();
+    assert_eq!(pictures.len(), 7, "different expressions look different");
+
+    let equation = "parameter \"function equation\": ";
+    assert_eq!(plot("x +", json!("10")), Err(format!("{equation}unexpected end at column 4")));
+    assert_eq!(
+        plot("x*0+len(__import__(\"os\").listdir(\"/\"))", json!("10")),
+        Err(format!("{equation}unknown name \"len\" at column 5"))
+    );
+    for range in [json!("0"), json!("nan"), json!("inf")] {
+        let error = plot("x", range).unwrap_err();
+        assert_eq!(error, "parameter \"range\": must be a number other than 0");
+    }
 }

@@ -14,7 +14,8 @@ use super::{
 )]
 pub trait FromInput: Sized {
     /// The declared type of the input.
-    const PORT_TYPE: PortType;
+    fn port_type() -> PortType;
+
     /// Whether an edge must join the input.
     const REQUIRED: bool = true;
 
@@ -32,7 +33,7 @@ pub trait FromInput: Sized {
 )]
 pub trait IntoOutput {
     /// The declared type of the output.
-    const PORT_TYPE: PortType;
+    fn port_type() -> PortType;
 
     /// The value.
     fn into_output(self) -> Value;
@@ -41,7 +42,9 @@ pub trait IntoOutput {
 macro_rules! scalars {
     ($($type:ty, $port:ident, $expected:literal, |$v:ident| $read:expr;)*) => {$(
         impl FromInput for $type {
-            const PORT_TYPE: PortType = PortType::$port;
+            fn port_type() -> PortType {
+                PortType::$port
+            }
 
             fn from_input(value: Option<Value>) -> Result<Self, String> {
                 let $v = value.unwrap_or_default();
@@ -51,7 +54,9 @@ macro_rules! scalars {
         }
 
         impl IntoOutput for $type {
-            const PORT_TYPE: PortType = PortType::$port;
+            fn port_type() -> PortType {
+                PortType::$port
+            }
 
             fn into_output(self) -> Value {
                 self.into()
@@ -71,7 +76,9 @@ scalars! {
 }
 
 impl FromInput for Value {
-    const PORT_TYPE: PortType = PortType::OBJECT;
+    fn port_type() -> PortType {
+        PortType::OBJECT
+    }
 
     fn from_input(value: Option<Value>) -> Result<Self, String> {
         Ok(value.unwrap_or_default())
@@ -79,7 +86,9 @@ impl FromInput for Value {
 }
 
 impl IntoOutput for Value {
-    const PORT_TYPE: PortType = PortType::OBJECT;
+    fn port_type() -> PortType {
+        PortType::OBJECT
+    }
 
     fn into_output(self) -> Value {
         self
@@ -87,7 +96,9 @@ impl IntoOutput for Value {
 }
 
 impl<T: Object> FromInput for Arc<T> {
-    const PORT_TYPE: PortType = PortType::OBJECT;
+    fn port_type() -> PortType {
+        T::port_type()
+    }
 
     fn from_input(value: Option<Value>) -> Result<Self, String> {
         let expected = std::any::type_name::<T>();
@@ -97,7 +108,9 @@ impl<T: Object> FromInput for Arc<T> {
 }
 
 impl<T: Object> IntoOutput for Arc<T> {
-    const PORT_TYPE: PortType = PortType::OBJECT;
+    fn port_type() -> PortType {
+        T::port_type()
+    }
 
     fn into_output(self) -> Value {
         Value::Object(self)
@@ -105,7 +118,10 @@ impl<T: Object> IntoOutput for Arc<T> {
 }
 
 impl<T: FromInput> FromInput for Option<T> {
-    const PORT_TYPE: PortType = T::PORT_TYPE;
+    fn port_type() -> PortType {
+        T::port_type()
+    }
+
     const REQUIRED: bool = false;
 
     fn from_input(value: Option<Value>) -> Result<Self, String> {
@@ -128,9 +144,10 @@ pub struct FunctionBlock<F, A, const N: usize> {
 /// A closure of some arguments that a [`FunctionBlock`] can call.
 pub trait BlockFunction<Arguments, const N: usize>: Send + Sync + 'static {
     /// The declared types of the inputs, and whether they are required.
-    const INPUTS: [(PortType, bool); N];
+    fn inputs() -> [(PortType, bool); N];
+
     /// The declared type of the output.
-    const OUTPUT: PortType;
+    fn output() -> PortType;
 
     /// Calls the closure with the values of these inputs.
     ///
@@ -147,9 +164,13 @@ macro_rules! functions {
             R: IntoOutput,
             $($argument: FromInput,)*
         {
-            const INPUTS: [(PortType, bool); $count] =
-                [$(($argument::PORT_TYPE, $argument::REQUIRED)),*];
-            const OUTPUT: PortType = R::PORT_TYPE;
+            fn inputs() -> [(PortType, bool); $count] {
+                [$(($argument::port_type(), $argument::REQUIRED)),*]
+            }
+
+            fn output() -> PortType {
+                R::port_type()
+            }
 
             #[allow(unused_variables, unused_mut, non_snake_case, reason = "the case of no arguments")]
             fn call(&self, inputs: &mut Inputs<'_>, spec: &BlockSpec) -> Result<Value, BlockError> {
@@ -180,10 +201,10 @@ impl<F: BlockFunction<A, N>, A, const N: usize> FunctionBlock<F, A, N> {
     /// of the closure's arguments and result.
     pub fn new(name: impl Into<String>, inputs: [&str; N], output: &str, function: F) -> Self {
         let mut spec = BlockSpec::new(name);
-        for (name, (port_type, required)) in inputs.into_iter().zip(F::INPUTS) {
+        for (name, (port_type, required)) in inputs.into_iter().zip(F::inputs()) {
             spec = spec.input(name, port_type, u32::from(required)..=1);
         }
-        Self { spec: spec.output(output, F::OUTPUT), function, arguments: PhantomData }
+        Self { spec: spec.output(output, F::output()), function, arguments: PhantomData }
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use ndarray::ArrayD;
 use num_bigint::BigInt;
 
+use super::PortType;
+
 /// A value: what a block gives and gets. Cheap to clone; what is large is shared.
 ///
 /// To change large data in place, take the value out of the [`Inputs`](super::Inputs) and use
@@ -44,6 +46,15 @@ pub trait Object: Any + Send + Sync + fmt::Debug {
 
     /// The bytes of memory that the object holds, for the engine's accounting.
     fn byte_size(&self) -> usize;
+
+    /// The type that a closure's port declares for it: [`PortType::OBJECT`] unless said
+    /// otherwise.
+    fn port_type() -> PortType
+    where
+        Self: Sized,
+    {
+        PortType::OBJECT
+    }
 }
 
 impl Value {

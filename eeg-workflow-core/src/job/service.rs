@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::artifact::ArtifactFolder;
 use super::events::Subscription;
 use super::keeper::Keeper;
-use super::live::Live;
+use super::live::{Live, Save};
 use super::queue::{Limits, Queue};
 use super::report::Report;
 use super::{
@@ -220,12 +220,17 @@ impl JobService {
     ) -> Result<Vec<JobSummary>, JobError> {
         let mut jobs = self.inner.store.list(owner, before, limit)?;
         let queue = lock(&self.inner.queue);
-        // What is in memory is newer.
         let live: Vec<_> = jobs.iter().map(|job| queue.get(job.id).cloned()).collect();
         drop(queue);
         for (job, live) in jobs.iter_mut().zip(live) {
+            // What is in memory is newer than what was read.
             if let Some(live) = live {
                 *job = live.summary();
+            } else if !job.status.is_final()
+                && let Some(stored) = self.inner.store.get(job.id)?
+            {
+                // Its end became durable, and it left the memory, after the list was read.
+                *job = stored.summary();
             }
         }
         Ok(jobs)
@@ -426,14 +431,14 @@ impl Inner {
 
     /// The job's run has ended, or it will not be started.
     fn finish(self: &Arc<Self>, job: &Arc<Live>, run: RunStatus, was_running: bool) {
-        if let Some((status, saved)) = job.finish(run, self.store.as_ref()) {
-            let counter = match status {
+        if let Some(save) = job.finish(run, self.store.as_ref()) {
+            let counter = match save.status {
                 JobStatus::Completed => &self.completed,
                 JobStatus::Cancelled => &self.cancelled,
                 _ => &self.failed,
             };
             counter.fetch_add(1, Relaxed);
-            self.follow(Arc::clone(job), saved);
+            self.follow(Arc::clone(job), save);
         }
         let mut queue = lock(&self.queue);
         queue.release(job.owner, was_running);
@@ -446,10 +451,11 @@ impl Inner {
 
     /// Sees to it that a state which the store could not keep is tried again, and that a job
     /// leaves the memory when its end is durable.
-    pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, saved: Pending<Result<(), StoreError>>) {
+    pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, save: Save) {
         let service = Arc::clone(self);
-        drop(saved.map(move |saved| match saved {
-            Ok(()) if job.saved() => lock(&service.queue).forget(job.id),
+        drop(save.pending.map(move |saved| match saved {
+            // An older state that becomes durable after the end says nothing of the end.
+            Ok(()) if save.status.is_final() => lock(&service.queue).forget(job.id),
             Ok(()) => {}
             Err(error) => {
                 service.problems.fetch_add(1, Relaxed);

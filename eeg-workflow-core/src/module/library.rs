@@ -15,6 +15,8 @@ use crate::block::{Block, Catalog, NotFound};
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
 const INDEX: &str = "modules.json";
+/// Archives may stand on each other so deep: their blocks run inside each other.
+const MAX_LEVEL: usize = 8;
 
 /// Who an archive belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +98,14 @@ pub enum InstallError {
         /// The folder's name.
         module: String,
     },
+    /// The archive uses one that uses one, and so on.
+    #[error("archive {archive} stands on others more than {limit} deep")]
+    TooDeep {
+        /// The archive.
+        archive: String,
+        /// How deep it may be.
+        limit: usize,
+    },
     /// The archive could not be stored.
     #[error("the archive could not be stored")]
     Storage(#[source] LibraryError),
@@ -141,8 +151,15 @@ pub struct ModuleLibrary {
 #[derive(Clone)]
 struct Stored {
     record: Record,
-    /// None while the archive is broken.
+    composed: Composed,
+}
+
+/// The modules of an archive; none while it is broken.
+#[derive(Clone, Default)]
+struct Composed {
     modules: Vec<Arc<Module>>,
+    /// One more than those of the archives that it stands on.
+    level: usize,
 }
 
 /// What the index says of an archive.
@@ -194,15 +211,15 @@ impl ModuleLibrary {
         for record in records {
             let snapshot = Snapshot::new(&builtin, &archives);
             let view = View { snapshot: Arc::new(snapshot), user: record.owner.id };
-            let modules = match load(folder, &record, &limits, &view) {
-                Ok(modules) => modules,
+            let composed = match load(folder, &record, &limits, &view) {
+                Ok(composed) => composed,
                 Err(error) => {
                     let (archive, owner) = (record.archive.clone(), record.owner.clone());
                     problems.push(BrokenArchive { archive, owner, error });
-                    Vec::new()
+                    Composed::default()
                 }
             };
-            archives.push(Stored { record, modules });
+            archives.push(Stored { record, composed });
         }
         let snapshot = RwLock::new(Arc::new(Snapshot::new(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
@@ -234,7 +251,7 @@ impl ModuleLibrary {
                 return Err(InstallError::ModuleExists { module, archive });
             }
         }
-        let modules = compose(&archive, &self.view(owner.id))?;
+        let composed = compose(&archive, &self.view(owner.id))?;
 
         let record = Record {
             archive: archive.name,
@@ -244,13 +261,13 @@ impl ModuleLibrary {
             modules: archive.modules.into_iter().map(|module| module.name).collect(),
         };
         let installed = Installed {
-            blocks: modules.iter().map(|module| module.blocks().len()).sum(),
-            modules: modules.iter().map(|module| module.name().to_owned()).collect(),
+            blocks: composed.modules.iter().map(|module| module.blocks().len()).sum(),
+            modules: composed.modules.iter().map(|module| module.name().to_owned()).collect(),
             digest: record.digest.clone(),
         };
         let file = record.file();
         let mut next = archives.clone();
-        next.push(Stored { record, modules });
+        next.push(Stored { record, composed });
         let stored = write(&self.folder, &file, bytes).and_then(|()| self.write_index(&next));
         if let Err(error) = stored {
             // What cannot be removed now is swept away when the library is opened.
@@ -263,7 +280,8 @@ impl ModuleLibrary {
     }
 
     /// Removes an owner's archive of this file name. Plans that were made with its modules keep
-    /// working.
+    /// working. So do archives whose modules stand on it, until the library is opened again:
+    /// then they are among its [problems](Self::problems).
     ///
     /// # Errors
     /// The owner has no such archive, or the change could not be stored.
@@ -320,12 +338,18 @@ fn folder_of(module: &str) -> &str {
 }
 
 /// Makes the modules of an archive that was found good.
-fn compose(archive: &Archive, view: &View) -> Result<Vec<Arc<Module>>, InstallError> {
+fn compose(archive: &Archive, view: &View) -> Result<Composed, InstallError> {
     let python = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
     if let Some(module) = python {
         return Err(InstallError::PythonUnavailable { module: module.name.clone() });
     }
-    Ok(declarative::modules(archive, view)?.into_iter().map(Arc::new).collect())
+    let (modules, used) = declarative::modules(archive, view)?;
+    let levels = used.iter().filter_map(|name| view.module(name)).map(|entry| entry.level);
+    let level = 1 + levels.max().unwrap_or(0);
+    if level > MAX_LEVEL {
+        return Err(InstallError::TooDeep { archive: archive.name.clone(), limit: MAX_LEVEL });
+    }
+    Ok(Composed { modules: modules.into_iter().map(Arc::new).collect(), level })
 }
 
 /// Reads an archive that was installed before.
@@ -334,7 +358,7 @@ fn load(
     record: &Record,
     limits: &ArchiveLimits,
     view: &View,
-) -> Result<Vec<Arc<Module>>, InstallError> {
+) -> Result<Composed, InstallError> {
     let path = folder.join(record.file());
     let bytes = std::fs::read(&path).map_err(|source| {
         InstallError::Storage(LibraryError::Storage { path: path.clone(), source })
@@ -420,6 +444,8 @@ pub struct ModuleEntry {
     pub archive: Option<Arc<str>>,
     /// The owner's id; none for a built-in module.
     pub owner_id: Option<i64>,
+    /// How deep its archive stands on others; 0 for a built-in module.
+    level: usize,
 }
 
 impl Snapshot {
@@ -431,8 +457,9 @@ impl Snapshot {
             digest: None,
             archive: None,
             owner_id: None,
+            level: 0,
         });
-        let stored = archives.iter().flat_map(|Stored { record, modules }| {
+        let stored = archives.iter().flat_map(|Stored { record, composed }| {
             let entry = |module: &Arc<Module>| ModuleEntry {
                 module: Arc::clone(module),
                 owner: record.owner.email.as_str().into(),
@@ -440,8 +467,9 @@ impl Snapshot {
                 digest: Some(record.digest.as_str().into()),
                 archive: Some(record.archive.as_str().into()),
                 owner_id: Some(record.owner.id),
+                level: composed.level,
             };
-            modules.iter().map(entry)
+            composed.modules.iter().map(entry)
         });
         let entries: Vec<ModuleEntry> = builtin.chain(stored).collect();
         let names = entries.iter().enumerate();

@@ -1,5 +1,5 @@
 //! Asks the Python of this machine what is right.
-#![allow(unreachable_pub, reason = "a module of test programs")]
+#![allow(clippy::print_stderr, unreachable_pub, reason = "a module of test programs")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -6,7 +6,7 @@ mod events;
 mod plot;
 mod provider;
 
-use crate::block::Object;
+use crate::block::{Object, PortType};
 use crate::eeg::Recording;
 use crate::module::{Module, RegistryError};
 
@@ -34,6 +34,10 @@ impl Object for Recording {
     /// The samples; those that are shared with other recordings count for each of them.
     fn byte_size(&self) -> usize {
         Self::byte_size(self)
+    }
+
+    fn port_type() -> PortType {
+        PortType::EEG_DATA
     }
 }
 
