@@ -133,7 +133,9 @@ fn every_problem_of_a_workflow_is_told_at_once() {
         diagnostics.map(|one| one["code"].as_str().unwrap().to_owned()).collect()
     };
     let found = codes(&refused.json());
-    for code in ["cycle", "unknown-block-type", "invalid-parameter", "dangling-edge", "too-few-edges"] {
+    for code in
+        ["cycle", "unknown-block-type", "invalid-parameter", "dangling-edge", "too-few-edges"]
+    {
         assert!(found.contains(&code.to_owned()), "{code} in {found:?}");
     }
     let checked =
@@ -142,8 +144,11 @@ fn every_problem_of_a_workflow_is_told_at_once() {
     assert_eq!((&checked.json()["valid"], codes(&checked.json())), (&Value::from(false), found));
     let fine = server.post("/api/workflow/validate").token(&token).json(addition()).send();
     assert_eq!(fine.text(), r#"{"valid":true,"diagnostics":[]}"#);
-    let malformed =
-        server.post("/api/workflow/schedule").token(&token).form(&[("workflow", "{\"blocks\": [}")]).send();
+    let malformed = server
+        .post("/api/workflow/schedule")
+        .token(&token)
+        .form(&[("workflow", "{\"blocks\": [}")])
+        .send();
     assert_eq!(malformed.status, 400);
     assert!(malformed.error().contains("line 1 column 13"), "{}", malformed.error());
     assert_eq!(server.get("/api/workflow/schedule").token(&token).send().text(), "[]");
@@ -182,7 +187,8 @@ fn jobs_are_listed_in_pages_and_belong_to_their_owner() {
     let job = jobs[0];
     let id = job.to_string();
     assert_eq!(server.get("/api/workflow/schedule").token(&bob).send().text(), "[]");
-    let (path, events) = (format!("/api/workflow/jobs/{job}"), format!("/api/workflow/jobs/{job}/events"));
+    let (path, events) =
+        (format!("/api/workflow/jobs/{job}"), format!("/api/workflow/jobs/{job}/events"));
     let unknown = server.get("/api/workflow/jobs/999999").token(&bob).send().text();
     for reply in [
         server.get(&path).token(&bob).send(),
@@ -225,14 +231,17 @@ fn archive(module: &str) -> Vec<u8> {
         "blocks": [{
             "name": "Ten more",
             "family": "Sums",
-            "inputs": [{"name": "x", "type": "NUMBER", "block": 2, "port": "num1"}],
-            "outputs": [{"name": "y", "type": "NUMBER", "block": 2, "port": "output"}],
             "workflow": {
-                "blocks": [
-                    {"id": 1, "type": "Constant", "module": "Arithmetic.zip:Arithmetic", "values": {"constant value": "10"}},
-                    {"id": 2, "type": "Addition", "module": "Arithmetic.zip:Arithmetic", "values": {}}
-                ],
-                "edges": [{"block1": 1, "connector1": ["output", "output"], "block2": 2, "connector2": ["num2", "input"]}]
+                "document": {
+                    "blocks": [
+                        {"id": 1, "type": "Constant", "module": "Arithmetic.zip:Arithmetic", "values": {"constant value": "10"}},
+                        {"id": 2, "type": "Addition", "module": "Arithmetic.zip:Arithmetic", "values": {}}
+                    ],
+                    "edges": [{"block1": 1, "connector1": ["output", "output"], "block2": 2, "connector2": ["num2", "input"]}]
+                },
+                "inputs": [{"name": "x", "for": {"block": 2, "port": "num1"}}],
+                "outputs": [{"name": "y", "from": {"block": 2, "port": "output"}}],
+                "shows": 2
             }
         }]
     }"#;
@@ -246,7 +255,11 @@ fn an_uploaded_module_is_its_owners_until_it_is_made_public() {
     let upload = |token: &str, file: &str, module: &str, public: &str| {
         let content = archive(module);
         let files: [(&str, &str, &[u8]); 1] = [("file", file, &content)];
-        server.post("/api/workflow/upload").token(token).multipart(&[("public", public)], &files).send()
+        server
+            .post("/api/workflow/upload")
+            .token(token)
+            .multipart(&[("public", public)], &files)
+            .send()
     };
     let lists = |token: &str, module: &str| {
         server.get("/api/workflow/initialize").token(token).send().text().contains(module)
@@ -269,14 +282,22 @@ fn an_uploaded_module_is_its_owners_until_it_is_made_public() {
         &[edge(1, 2, "x")],
     );
     let job = server.schedule(&alice, &document);
-    assert_eq!(server.finished(&alice, job)["status"], "COMPLETED");
+    let details = server.finished(&alice, job);
+    assert_eq!(details["executionStatus"][1]["output"]["value"], "{'output': 15}");
     let refused =
         server.post("/api/workflow/schedule").token(&bob).form(&[("workflow", &document)]).send();
-    assert_eq!((refused.status, &refused.json()["diagnostics"][0]["code"]), (400, &"unknown-module".into()));
+    assert_eq!(
+        (refused.status, &refused.json()["diagnostics"][0]["code"]),
+        (400, &"unknown-module".into())
+    );
 
     let server = Server::start_in(server.kill(), &[]);
     let remove = |token: &str, archive: &str| {
-        server.request("DELETE", &format!("/api/workflow/modules/{archive}")).token(token).send().status
+        server
+            .request("DELETE", &format!("/api/workflow/modules/{archive}"))
+            .token(token)
+            .send()
+            .status
     };
     assert_eq!(remove(&bob, "Lab.zip"), 404);
     assert_eq!(remove(&alice, "Lab.zip"), 200);
