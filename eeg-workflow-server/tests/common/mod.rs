@@ -398,3 +398,28 @@ pub fn plots(count: i64) -> String {
         |id| arithmetic(id, "Plot", "{\"function equation\":\"np.sin(x)/x\",\"range\":\"100\"}");
     workflow(&(1..=count).map(plot).collect::<Vec<_>>(), &[])
 }
+
+/// JSON text without the space between its parts: the order of keys and the spelling of
+/// numbers stay as they are.
+pub fn canonical(text: &str) -> String {
+    use eeg_workflow_core::workflow::RawObject;
+    use serde_json::value::RawValue;
+    let text = text.trim();
+    if text.starts_with('{') {
+        let object: RawObject<'_> = serde_json::from_str(text).unwrap();
+        let member =
+            |(key, value): &(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, RawValue>)| {
+                format!("{}:{}", Value::from(key.as_ref()), canonical(value.get()))
+            };
+        return format!("{{{}}}", object.0.iter().map(member).collect::<Vec<_>>().join(","));
+    }
+    if text.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(text).unwrap();
+        let items: Vec<String> = items.iter().map(|item| canonical(item.get())).collect();
+        return format!("[{}]", items.join(","));
+    }
+    match serde_json::from_str(text).unwrap() {
+        Value::String(string) => Value::from(string).to_string(),
+        _ => text.to_owned(),
+    }
+}
