@@ -266,8 +266,9 @@ fn a_recording_is_read_shown_and_saved() {
         std::fs::read_to_string(reference.join("eeg/expected/uwb_DoD_2015_02.json")).unwrap();
     let golden: Value = serde_json::from_str(&golden).unwrap();
     let events = shown(2).as_str().unwrap().to_owned();
-    for (name, id) in golden["event_id"].as_object().unwrap() {
-        assert!(events.contains(&format!("'{name}': {id}")), "{name} in {events}");
+    for event in golden["events_from_annotations"]["events"].as_array().unwrap() {
+        let id = event[2].as_i64().unwrap();
+        assert!(events.contains(&format!("'Stimulus/S  {id}': {id}")), "{id} in {events}");
     }
     let picture = shown(3)["filename"].as_str().unwrap().to_owned();
     assert!(std::fs::read(place.path().join("out").join(picture)).unwrap().starts_with(b"\x89PNG"));

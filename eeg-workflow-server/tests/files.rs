@@ -105,7 +105,7 @@ fn no_name_leads_out_of_a_users_folder() {
     let deep = format!("/api/files/{}", vec!["d"; 40].join("/"));
     assert_eq!(put(&bob, &deep).status, 400);
     assert_eq!(put(&bob, &format!("/api/files/{}", "n".repeat(256))).status, 400);
-    assert_eq!(put(&alice, "/api/files/mine.txt/below").status, 404);
+    assert_eq!(put(&alice, "/api/files/mine.txt/below").status, 409);
     assert_eq!(put(&alice, "/api/files/d/e.txt").status, 201);
     assert_eq!(put(&alice, "/api/files/d").status, 409);
 

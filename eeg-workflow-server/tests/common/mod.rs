@@ -320,7 +320,7 @@ pub fn reference() -> Option<PathBuf> {
 /// A zip archive of these files, stored without compression.
 pub fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
-    let mut push = |out: &mut Vec<u8>, numbers: &[(u64, usize)]| {
+    let push = |out: &mut Vec<u8>, numbers: &[(u64, usize)]| {
         for (number, bytes) in numbers {
             out.extend_from_slice(&number.to_le_bytes()[..*bytes]);
         }
