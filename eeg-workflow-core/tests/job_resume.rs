@@ -13,9 +13,11 @@ use std::time::Duration;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
     Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
-    NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics, Timestamp,
+    ModuleUse, Modules, NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics,
+    Timestamp,
 };
-use eeg_workflow_core::workflow::Workflow;
+use eeg_workflow_core::module::ModuleRegistry;
+use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
 use jobs::{Lab, OWNER, document, until};
 use tempfile::{TempDir, tempdir};
 
@@ -95,6 +97,43 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
     again.store.flush().wait().unwrap();
     assert!(again.store.get(id).unwrap().unwrap().state.kept.is_empty(), "of no more use");
     lab.probe.open();
+}
+
+/// The same blocks from an archive of this digest.
+struct Archive(ModuleRegistry, &'static str);
+
+impl Modules for Archive {
+    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        let plan = workflow.plan(&self.0)?;
+        let module = plan.modules()[0].clone();
+        Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
+    }
+}
+
+#[test]
+fn when_an_archive_has_changed_its_blocks_are_run_again() {
+    let open = |folder: TempDir, digest| {
+        let store = store(folder.path());
+        Lab::with_modules(
+            Arc::new(folder),
+            store,
+            |_| {},
+            move |registry| Arc::new(Archive(registry, digest)),
+        )
+    };
+    for (digest, runs) in [("first", 0), ("second", 1)] {
+        let lab = open(tempdir().unwrap(), "first");
+        let id = lab.submit(&document(&["Pass kept", "Gate"], &[(1, 2)]));
+        until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+        assert_eq!(lab.store.get(id).unwrap().unwrap().modules[0].digest, "first");
+        let copy = tempdir().unwrap();
+        copy_folder(lab.folder.path(), copy.path());
+        let again = open(copy, digest);
+        again.probe.open();
+        assert_eq!(again.wait(id)["status"], "COMPLETED");
+        assert_eq!(again.probe.runs("kept"), runs, "{digest}");
+        lab.probe.open();
+    }
 }
 
 #[test]
@@ -208,8 +247,10 @@ struct Steered {
     inner: MemoryStore,
     full: AtomicBool,
     slow: AtomicBool,
-    held: Mutex<VecDeque<(JobId, JobState, Resolver<Result<(), StoreError>>)>>,
+    held: Mutex<VecDeque<Held>>,
 }
+
+type Held = (JobId, JobState, Resolver<Result<(), StoreError>>);
 
 impl Steered {
     /// Does the oldest write that was held back.

@@ -150,7 +150,7 @@ impl Live {
             Event::RunStarted => Change::Started,
             Event::BlockStarted { block } => Change::BlockStarted(block),
             Event::BlockProgress { block, fraction } => Change::Progress(block, fraction),
-            Event::BlockLog { block, line } => Change::Log(block, line),
+            Event::BlockLog { block, line } => Change::Log(block, cut(line)),
             Event::RunFinished { .. } => return,
         };
         let mut now = lock(&self.now);
@@ -298,6 +298,17 @@ impl Live {
             }
         }
     }
+}
+
+/// A line that is short enough to be kept.
+fn cut(line: Arc<str>) -> Arc<str> {
+    const MAX: usize = 16 * 1024;
+    if line.len() <= MAX {
+        return line;
+    }
+    let end = (0..=MAX).rev().find(|end| line.is_char_boundary(*end));
+    let start = end.and_then(|end| line.get(..end)).unwrap_or_default();
+    format!("{start} (cut: {} bytes)", line.len()).into()
 }
 
 /// What an event changes.

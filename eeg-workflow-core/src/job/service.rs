@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::artifact::ArtifactFolder;
@@ -93,6 +93,38 @@ pub enum Deletion {
 ///
 /// Dropping the service lets running jobs go on for as long as the engine does;
 /// [`JobService::shutdown`] ends it in order.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use eeg_workflow_core::engine::{Engine, EngineOptions};
+/// use eeg_workflow_core::job::{JobOptions, JobService, MemoryStore};
+/// use eeg_workflow_core::module::{Module, ModuleRegistry};
+/// use eeg_workflow_core::workflow::Workflow;
+///
+/// let mut modules = ModuleRegistry::new();
+/// modules.register(Module::new("Lab.zip:Lab").function("Two", [], "out", || Ok(2.0))?)?;
+/// let folder = tempfile::tempdir()?;
+/// let options =
+///     JobOptions { artifacts: folder.path().join("artifacts"), ..JobOptions::default() };
+/// let engine = Engine::new(EngineOptions::default())?;
+/// let store = Arc::new(MemoryStore::new());
+/// let jobs = JobService::open(engine, store, Arc::new(modules), options)?;
+///
+/// let owner = 1;
+/// let workflow = Workflow::from_json(
+///     r#"{"blocks": [{"id": 1, "type": "Two", "module": "Lab.zip:Lab"}], "edges": []}"#,
+/// )?;
+/// let id = jobs.submit(owner, workflow)?.wait()?;
+/// for event in jobs.subscribe(owner, id, 0)?.into_iter().flatten() {
+///     println!("{} {} {}", event.number, event.name, event.data);
+/// }
+/// let details = jobs.details(owner, id)?.unwrap_or_default();
+/// assert!(details.ends_with(r#""status":"COMPLETED"}"#));
+/// jobs.shutdown(Duration::from_secs(10))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct JobService {
     inner: Arc<Inner>,
@@ -154,7 +186,7 @@ impl JobService {
         }
         let keeper = Keeper::start(&inner)?;
         let service = Self { inner, keeper };
-        service.inner.start_waiting();
+        service.inner.start_waiting(lock(&service.inner.queue));
         service.keeper.wake();
         Ok(service)
     }
@@ -187,8 +219,9 @@ impl JobService {
             Ok(id) => {
                 let state = JobState::default();
                 let job = Live::new(id, owner, started, workflow, plan, state);
-                lock(&inner.queue).push(Arc::new(job));
-                inner.start_waiting();
+                let mut queue = lock(&inner.queue);
+                queue.push(Arc::new(job));
+                inner.start_waiting(queue);
                 keeper.wake();
                 Ok(id)
             }
@@ -407,8 +440,9 @@ impl Inner {
     }
 
     /// Starts the jobs whose turn it is.
-    fn start_waiting(self: &Arc<Self>) {
-        let mut next = lock(&self.queue).start(false);
+    fn start_waiting(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        let mut next = queue.start(false);
+        drop(queue);
         while let Some(job) = next {
             self.start(job);
             next = lock(&self.queue).start(true);
@@ -443,11 +477,10 @@ impl Inner {
         }
         let mut queue = lock(&self.queue);
         queue.release(job.owner, was_running);
-        if queue.running() == 0 {
+        if queue.is_idle() {
             self.idle.notify_all();
         }
-        drop(queue);
-        self.start_waiting();
+        self.start_waiting(queue);
     }
 
     /// Sees to it that a state which the store could not keep is tried again, and that a job
