@@ -140,7 +140,9 @@ impl RunState {
 
     pub(super) fn emit(&self, event: impl FnOnce() -> Event) {
         if let Some(listener) = &self.listener {
-            listener.event(event());
+            let event = event();
+            // A listener that panics must not take a worker and the run with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener.event(event)));
         }
     }
 
@@ -386,12 +388,12 @@ impl BlockHost for Arc<RunState> {
         // A nested run's bell does not ring when an outer run is cancelled: look now and then.
         let slice = Duration::from_millis(if self.parent.is_some() { 20 } else { 500 });
         loop {
-            if let Some(stop) = RunState::stop(self) {
-                return Some(stop);
-            }
             let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
-            let left = end.checked_duration_since(Instant::now())?;
-            self.bell.wait(left.min(slice));
+            let left = end.saturating_duration_since(Instant::now());
+            let stop = self.bell.wait_unless(|| RunState::stop(self), left.min(slice));
+            if stop.is_some() || left.is_zero() {
+                return stop;
+            }
         }
     }
 
@@ -437,10 +439,15 @@ impl Bell {
         self.rung.notify_all();
     }
 
-    fn wait(&self, most: Duration) {
-        if let Ok(guard) = self.lock.lock() {
-            let _ = self.rung.wait_timeout(guard, most);
+    /// Waits for the bell, but not longer than `most`, unless there is something already.
+    fn wait_unless<T>(&self, check: impl FnOnce() -> Option<T>, most: Duration) -> Option<T> {
+        // Under the lock, so that no ring is missed between the check and the waiting.
+        let guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let found = check();
+        if found.is_none() && !most.is_zero() {
+            drop(self.rung.wait_timeout(guard, most));
         }
+        found
     }
 
     fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
