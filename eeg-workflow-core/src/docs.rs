@@ -11,3 +11,7 @@ pub mod modules {}
 
 #[doc = include_str!("../docs/CHANGELOG.md")]
 pub mod changelog {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -46,8 +46,7 @@ pub(crate) async fn serve(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_headers(limits.headers)
-        .max_header_size(limits.head_bytes)
-        .pipeline_flush(true);
+        .max_header_size(limits.head_bytes);
     let http = Arc::new(http);
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut stopped = pin!(app.stopped());

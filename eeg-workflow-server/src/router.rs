@@ -197,11 +197,11 @@ fn find(method: &Method, path: &str) -> Found {
 /// The segments of a path, decoded once. None for a path that names nothing here: with empty
 /// or dot segments inside, with a separator or a control character in a segment, or not UTF-8.
 fn segments(path: &str) -> Option<Vec<String>> {
-    let inner = path.strip_prefix('/')?;
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
-    if inner.is_empty() {
+    if path == "/" {
         return Some(Vec::new());
     }
+    let inner = path.strip_prefix('/')?;
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
     inner.split('/').map(segment).collect()
 }
 

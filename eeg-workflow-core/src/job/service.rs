@@ -202,6 +202,7 @@ impl JobService {
         owner: i64,
         workflow: Workflow,
     ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
+        let workflow = workflow.compact();
         let (plan, modules) = self.inner.modules.plan(owner, &workflow)?;
         if let Err(error) = lock(&self.inner.queue).reserve(owner) {
             return Ok(Pending::ready(Err(error)));

@@ -320,7 +320,7 @@ pub fn reference() -> Option<PathBuf> {
 /// A zip archive of these files, stored without compression.
 pub fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
-    let mut push = |out: &mut Vec<u8>, numbers: &[(u64, usize)]| {
+    let push = |out: &mut Vec<u8>, numbers: &[(u64, usize)]| {
         for (number, bytes) in numbers {
             out.extend_from_slice(&number.to_le_bytes()[..*bytes]);
         }
@@ -397,4 +397,29 @@ pub fn plots(count: i64) -> String {
     let plot =
         |id| arithmetic(id, "Plot", "{\"function equation\":\"np.sin(x)/x\",\"range\":\"100\"}");
     workflow(&(1..=count).map(plot).collect::<Vec<_>>(), &[])
+}
+
+/// JSON text without the space between its parts: the order of keys and the spelling of
+/// numbers stay as they are.
+pub fn canonical(text: &str) -> String {
+    use eeg_workflow_core::workflow::RawObject;
+    use serde_json::value::RawValue;
+    let text = text.trim();
+    if text.starts_with('{') {
+        let object: RawObject<'_> = serde_json::from_str(text).unwrap();
+        let member =
+            |(key, value): &(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, RawValue>)| {
+                format!("{}:{}", Value::from(key.as_ref()), canonical(value.get()))
+            };
+        return format!("{{{}}}", object.0.iter().map(member).collect::<Vec<_>>().join(","));
+    }
+    if text.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(text).unwrap();
+        let items: Vec<String> = items.iter().map(|item| canonical(item.get())).collect();
+        return format!("[{}]", items.join(","));
+    }
+    match serde_json::from_str(text).unwrap() {
+        Value::String(string) => Value::from(string).to_string(),
+        _ => text.to_owned(),
+    }
 }
