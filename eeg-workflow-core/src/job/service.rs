@@ -230,6 +230,18 @@ impl JobService {
 
     /// The job's details as JSON text; none if the owner has no such job.
     ///
+    /// `{"workflow", "executionStatus", "startTime", "id", "endTime", "status"}`: the document
+    /// to the letter but with each block's state in it, the blocks again, and the times in the
+    /// form of C's `asctime`, UTC; then `error`, if the job failed as a whole.
+    ///
+    /// A block that has not started has only its own fields. Beyond them it has
+    /// - `output` when it has finished and shows something;
+    /// - `completed`, `error`, `stderr` when it has ended: `true, false, ""` when it has finished,
+    ///   `true, true` and the error when it failed; `false, false` and
+    ///   `"skipped: block 3 failed"` or `"cancelled"` when it was not run or was stopped;
+    /// - `stdout`, when it has logged anything;
+    /// - `progress` from 0 to 1, while it runs.
+    ///
     /// # Errors
     /// The store failed.
     pub fn details(&self, owner: i64, id: JobId) -> Result<Option<String>, JobError> {
