@@ -1,8 +1,11 @@
 //! The one table of what is served where, and the way of a request through it.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::Incoming;
@@ -108,7 +111,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
     let (route, answer) = match find(&method, &path) {
         Found::Route(index, route, parameters) => {
             let call = Call::new(head, body, parameters, client, id);
-            (Some(index), call_handler(&app, route, call).await)
+            (Some(index), caught(call_handler(&app, route, call)).await)
         }
         Found::Options(allow) => (None, Ok(options(&allow))),
         Found::Rejected(rejection) => (None, Err(rejection)),
@@ -141,6 +144,18 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
             handler(app.clone(), user, call).await
         }
     }
+}
+
+/// A panic is the server's own failure, and neither the end of the connection nor silent.
+async fn caught(
+    handler: impl Future<Output = Result<Response, Rejection>>,
+) -> Result<Response, Rejection> {
+    let mut handler = pin!(handler);
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(Rejection::Unavailable("it panicked".into()))))
+    })
+    .await
 }
 
 fn log(rejection: &Rejection, id: RequestId, client: IpAddr, method: &Method, path: &str) {

@@ -267,6 +267,10 @@ fn walk(folder: &Path, prefix: &str, entries: &mut Vec<FileEntry>) -> io::Result
     for found in listing {
         let found = found?;
         let Ok(name) = found.file_name().into_string() else { continue };
+        if name.starts_with('.') {
+            // No name of an upload, and so not a user's file.
+            continue;
+        }
         let kind = found.file_type()?;
         if kind.is_dir() {
             walk(&found.path(), &format!("{prefix}{name}/"), entries)?;

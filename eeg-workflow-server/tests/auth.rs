@@ -77,11 +77,11 @@ fn a_changed_password_ends_every_token_and_gives_a_new_one() {
 
 #[test]
 fn tokens_expire_and_accounts_may_go() {
-    let server = Server::start(&["--token-lifetime", "2"]);
+    let server = Server::start(&["--token-lifetime", "4"]);
     let token = server.user("alice");
     let details = || server.get("/api/users/details").token(&token).send();
     assert_eq!(details().status, 200);
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(5));
     let expired = details();
     assert_eq!(expired.status, 400);
     let expected = r#"{"message":"token expired, please login again","error":"token expired, please login again"}"#;

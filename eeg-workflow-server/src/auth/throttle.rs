@@ -27,7 +27,7 @@ pub(crate) enum Key {
 
 /// The keys of an attempt on this account from this address.
 pub(crate) fn keys(email: &str, client: IpAddr) -> [Key; 2] {
-    let address = match client {
+    let address = match client.to_canonical() {
         // Whoever has one IPv6 address has a whole network of them.
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
         v4 => v4,
