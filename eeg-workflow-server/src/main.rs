@@ -18,7 +18,6 @@ mod run;
 mod serve;
 mod telemetry;
 mod user_files;
-mod user_modules;
 
 use std::process::ExitCode;
 

@@ -140,7 +140,7 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
     match route.handler {
         Handler::Open(handler) => handler(app.clone(), call).await,
         Handler::User(handler) => {
-            let user = app.accounts.authenticate(&call.head.headers).await?;
+            let user = app.accounts.authenticate(&call.head.headers)?;
             handler(app.clone(), user, call).await
         }
     }

@@ -24,7 +24,6 @@ use crate::error::with_causes;
 use crate::metrics::Metrics;
 use crate::telemetry;
 use crate::user_files::UserFiles;
-use crate::user_modules::UserModules;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -137,7 +136,7 @@ fn open(
     let jobs = JobService::open(
         engine.clone(),
         job_store.clone(),
-        Arc::new(UserModules(library.clone())),
+        library.clone(),
         JobOptions {
             artifacts: data.artifacts(),
             files: Some(data.files()),

@@ -14,5 +14,7 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Text => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    // Panics of blocks and handlers are caught; what is told of them belongs in the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
     Ok(())
 }

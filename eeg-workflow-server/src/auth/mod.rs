@@ -139,7 +139,7 @@ impl Accounts {
     }
 
     /// The user of the request's token.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<User, Rejection> {
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<User, Rejection> {
         let token = token::from_cookies(headers)?;
         // A look-up of one row: faster than the way to another thread.
         let found = self.store.find_token(&token.hash()).map_err(Rejection::unavailable)?;
