@@ -288,7 +288,8 @@ impl Reply {
 
     /// The `error` of a refused request.
     pub fn error(&self) -> String {
-        self.json()["error"].as_str().unwrap_or_default().to_owned()
+        let error = |json: Value| Some(json["error"].as_str()?.to_owned());
+        serde_json::from_slice(&self.body).ok().and_then(error).unwrap_or_default()
     }
 }
 
@@ -421,5 +422,28 @@ pub fn canonical(text: &str) -> String {
     match serde_json::from_str(text).unwrap() {
         Value::String(string) => Value::from(string).to_string(),
         _ => text.to_owned(),
+    }
+}
+
+/// Whether the server's own description of its interface has such an answer to such a request.
+pub fn is_documented(description: &Value, method: &str, path: &str, status: u16) -> bool {
+    let path = path.split('?').next().unwrap();
+    let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut templates = description["paths"].as_object().unwrap().iter().filter(|(template, _)| {
+        let template: Vec<&str> = template.split('/').collect();
+        let takes_rest = template.last() == Some(&"{path}");
+        let is_long_enough = match takes_rest {
+            true => segments.len() >= template.len(),
+            false => segments.len() == template.len(),
+        };
+        let fits = |(part, segment): (&&str, &&str)| part.starts_with('{') || part == segment;
+        is_long_enough && template.iter().zip(&segments).all(fits)
+    });
+    let Some((_, methods)) = templates.next() else { return status == 404 };
+    let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    match methods.get(&method) {
+        Some(operation) => !operation["responses"][status.to_string()].is_null(),
+        None => status == if method == "options" { 200 } else { 405 },
     }
 }
