@@ -9,10 +9,10 @@ use eeg_workflow_core::engine::Engine;
 use eeg_workflow_core::job::{JobService, SqliteStore};
 use eeg_workflow_core::module::ModuleLibrary;
 use hyper::HeaderMap;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::auth::{Accounts, Origins};
-use crate::body::BodyLimits;
 use crate::error::Rejection;
 use crate::metrics::Metrics;
 use crate::request::RequestId;
@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) files: UserFiles,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
+    /// Places for large forms, which are held in memory.
+    pub(crate) large_forms: Arc<Semaphore>,
     pub(crate) origins: Origins,
     /// Whether the last address in `X-Forwarded-For` is the client's.
     pub(crate) behind_proxy: bool,
@@ -54,13 +56,6 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
 }
 
-impl Limits {
-    /// The limits of a body of at most so many bytes.
-    pub(crate) fn body(&self, bytes: u64) -> BodyLimits {
-        BodyLimits { bytes, idle: self.idle }
-    }
-}
-
 impl App {
     /// Resolves when the server is to stop.
     pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
@@ -69,6 +64,13 @@ impl App {
             // An error means that the server is gone, which ends things too.
             let _ = stopping.wait_for(|stop| *stop).await;
         }
+    }
+
+    /// Waits for a place for a large form, but not for ever.
+    pub(crate) async fn place_for_form(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        let place = timeout(self.limits.idle, self.large_forms.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
+        place.map_err(Rejection::unavailable)
     }
 
     pub(crate) fn next_request_id(&self) -> RequestId {

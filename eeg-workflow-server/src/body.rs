@@ -10,6 +10,7 @@ use eeg_workflow_core::workflow::RawObject;
 use futures_core::Stream;
 use hyper::body::{Body, Incoming};
 use multer::{Constraints, Multipart, SizeLimit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::Rejection;
@@ -17,7 +18,7 @@ use crate::error::Rejection;
 /// A form of more parts than this is refused.
 const MAX_PARTS: usize = 256;
 /// A client must send at least so many bytes a second on the whole.
-const MIN_BYTES_PER_SECOND: u64 = 512;
+const MIN_BYTES_PER_SECOND: u64 = 4096;
 
 /// How much of a body is taken, and how slowly it may come.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +123,9 @@ pub(crate) struct Form {
     parts: Vec<Part>,
     /// The whole text, when the body was JSON.
     json: Option<Bytes>,
+    /// The place in memory that a large form takes.
+    #[expect(dead_code, reason = "held for its drop")]
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// One part of a form.
@@ -157,6 +161,11 @@ impl Form {
         }
     }
 
+    /// The same form, which holds its place until it is dropped.
+    pub(crate) fn holding(self, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { place, ..self }
+    }
+
     async fn read_multipart(frames: Frames, content_type: &str) -> Result<Self, Rejection> {
         let mut multipart = multipart(frames, content_type)?;
         let mut parts = Vec::new();
@@ -177,7 +186,7 @@ impl Form {
             }
             parts.push(Part { name, file_name, content });
         }
-        Ok(Self { parts, json: None })
+        Ok(Self { parts, ..Self::default() })
     }
 
     fn from_urlencoded(bytes: &[u8]) -> Self {
@@ -187,7 +196,7 @@ impl Form {
             file_name: None,
             content: value.into_owned().into(),
         };
-        Self { parts: pairs.map(part).collect(), json: None }
+        Self { parts: pairs.map(part).collect(), ..Self::default() }
     }
 
     /// A JSON object is a form too: texts as they are, anything else as its JSON text.
@@ -206,7 +215,7 @@ impl Form {
             };
             parts.push(Part { name: name.into_owned(), file_name: None, content });
         }
-        Ok(Self { parts, json: Some(bytes) })
+        Ok(Self { parts, json: Some(bytes), place: None })
     }
 
     /// The part of this name.

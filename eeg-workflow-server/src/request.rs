@@ -3,11 +3,15 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 
+use crate::app::App;
 use crate::body::{BodyLimits, Form, Frames};
 use crate::error::Rejection;
+
+/// Forms of up to so many bytes never wait for a place.
+const SMALL_FORM: u64 = 64 * 1024;
 
 /// A request whose address has matched a route.
 pub(crate) struct Call {
@@ -75,19 +79,24 @@ impl Call {
         Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
     }
 
-    /// Reads the body as a form, whatever of the known types it has.
-    pub(crate) async fn form(self, limits: BodyLimits) -> Result<Form, Rejection> {
+    /// Reads a body of at most so many bytes as a form, whatever of the known types it has.
+    /// Few large ones are held in memory at once: others wait.
+    pub(crate) async fn form(self, app: &App, limit: u64) -> Result<Form, Rejection> {
         let media_type = self.media_type();
         let content_type = self.header(hyper::header::CONTENT_TYPE).map(str::to_owned);
-        Form::read(self.frames(limits)?, media_type.as_deref(), content_type.as_deref()).await
+        let announced = self.body.size_hint().exact();
+        let is_large = limit > SMALL_FORM && announced.is_none_or(|length| length > SMALL_FORM);
+        let frames = self.frames(app, limit)?;
+        let place = if is_large { Some(app.place_for_form().await?) } else { None };
+        let form = Form::read(frames, media_type.as_deref(), content_type.as_deref()).await?;
+        Ok(form.holding(place))
     }
 
-    /// The body as a stream of bytes that ends at the limits.
-    pub(crate) fn frames(self, limits: BodyLimits) -> Result<Frames, Rejection> {
-        let announced = hyper::body::Body::size_hint(&self.body).exact();
-        if announced.is_some_and(|length| length > limits.bytes) {
-            return Err(Rejection::TooLarge { what: "the body".into(), limit: limits.bytes });
+    /// The body as a stream that ends at this many bytes, or when it comes too slowly.
+    pub(crate) fn frames(self, app: &App, limit: u64) -> Result<Frames, Rejection> {
+        if self.body.size_hint().exact().is_some_and(|length| length > limit) {
+            return Err(Rejection::TooLarge { what: "the body".into(), limit });
         }
-        Ok(Frames::new(self.body, limits))
+        Ok(Frames::new(self.body, BodyLimits { bytes: limit, idle: app.limits.idle }))
     }
 }

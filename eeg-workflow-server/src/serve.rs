@@ -13,7 +13,7 @@ use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Limits};
 use crate::auth::{Accounts, Origins};
@@ -29,6 +29,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Bytes of a form without files: e-mail addresses, passwords, job ids.
 const MAX_FORM: u64 = 64 * 1024;
+/// Large forms, with workflows and archives in them, that are held in memory at once.
+const LARGE_FORMS: usize = 8;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Threads for what waits for a disk. Jobs run elsewhere.
@@ -164,6 +166,7 @@ fn open(
             file: options.max_file.0,
             idle: Duration::from_secs(options.body_timeout),
         },
+        large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
         origins: Origins::new(&options.origin),
         behind_proxy: options.behind_proxy,
         stopping,

@@ -42,7 +42,7 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
     let name = FileName::new(call.rest().to_vec())?;
     let request = call.id;
     let content_type = multipart_type(&call);
-    let mut frames = call.frames(app.limits.body(app.limits.file))?;
+    let mut frames = call.frames(&app, app.limits.file)?;
     let named = name.clone();
     let free = blocking(&app, move |app| app.files.free(user.id, Some(&named))).await?;
     let upload = app.files.begin(free).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn upload_many(
         let other = call.media_type().unwrap_or_else(|| "unknown".into());
         return Err(Rejection::UnsupportedMediaType(other));
     };
-    let frames = call.frames(app.limits.body(app.limits.file))?;
+    let frames = call.frames(&app, app.limits.file)?;
     let mut multipart = body::multipart(frames, &content_type)?;
     let mut received = Vec::new();
     while let Some(mut field) = multipart.next_field().await? {

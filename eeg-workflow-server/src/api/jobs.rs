@@ -18,7 +18,7 @@ pub(crate) async fn details_by_form(
     user: User,
     call: Call,
 ) -> Result<Response, Rejection> {
-    let form = call.form(app.limits.body(app.limits.form)).await?;
+    let form = call.form(&app, app.limits.form).await?;
     by_form(app, user, &form).await
 }
 

@@ -20,7 +20,7 @@ const BUILTIN_OWNER: &str = "guest@guest.com";
 /// Installs the archive of the field `file`.
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
-    let form = call.form(app.limits.body(app.limits.archive)).await?;
+    let form = call.form(&app, app.limits.archive).await?;
     let public = match form.text("public")? {
         None => false,
         Some(text) => match text.trim().to_ascii_lowercase().as_str() {

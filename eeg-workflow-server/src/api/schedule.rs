@@ -27,7 +27,7 @@ const PLANNED_AT_ONCE: usize = 64 * 1024;
 /// the field `jobId` instead answers the details of that job.
 pub(crate) async fn schedule(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
-    let form = call.form(app.limits.body(app.limits.workflow)).await?;
+    let form = call.form(&app, app.limits.workflow).await?;
     let text = match workflow_text(&form)? {
         Some(text) => text,
         None if form.part("jobId").is_some() => return jobs::by_form(app, user, &form).await,
@@ -55,7 +55,7 @@ fn submit(
 
 /// Checks a workflow without running it.
 pub(crate) async fn validate(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
-    let form = call.form(app.limits.body(app.limits.workflow)).await?;
+    let form = call.form(&app, app.limits.workflow).await?;
     let text = workflow_text(&form)?.ok_or(Rejection::MissingField("workflow"))?.to_owned();
     blocking(&app, move |app| {
         let plan = Workflow::from_json(&text)

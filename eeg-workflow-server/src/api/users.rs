@@ -32,7 +32,7 @@ struct Details<'a> {
 
 /// Makes an account.
 pub(crate) async fn register(app: Arc<App>, call: Call) -> Result<Response, Rejection> {
-    let form = call.form(app.limits.body(app.limits.form)).await?;
+    let form = call.form(&app, app.limits.form).await?;
     let (email, username) = (form.required("email")?, form.required("username")?);
     let user = app.accounts.register(email, username, form.required("password")?).await?;
     tracing::info!(user = user.id, "an account was made");
@@ -42,7 +42,7 @@ pub(crate) async fn register(app: Arc<App>, call: Call) -> Result<Response, Reje
 /// Checks the password and answers with a token.
 pub(crate) async fn login(app: Arc<App>, call: Call) -> Result<Response, Rejection> {
     let client = call.client;
-    let form = call.form(app.limits.body(app.limits.form)).await?;
+    let form = call.form(&app, app.limits.form).await?;
     let (email, password) = (form.required("email")?, form.required("password")?);
     let logged_in = app.accounts.login(email, password, client).await?;
     let user = &logged_in.user;
@@ -60,7 +60,7 @@ pub(crate) async fn login(app: Arc<App>, call: Call) -> Result<Response, Rejecti
 /// one, so that whoever changed it stays logged in.
 pub(crate) async fn reset(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let client = call.client;
-    let form = call.form(app.limits.body(app.limits.form)).await?;
+    let form = call.form(&app, app.limits.form).await?;
     let (current, new) = (form.required("currentPassword")?, form.required("newPassword")?);
     let token = app.accounts.reset(&user, current, new, client).await?;
     tracing::info!(user = user.id, "a password was changed");
