@@ -133,6 +133,8 @@ impl<'a> Planner<'a> {
             };
             self.nodes.push(Some(Node {
                 waits: block.spec().execution_class() == Execution::Wait,
+                slots: 0..0,
+                deliveries: 0..0,
                 block: Arc::clone(block),
                 parameters: parameters.unwrap_or_default(),
             }));
@@ -370,12 +372,18 @@ impl<'a> Planner<'a> {
         }
         let roots = (0..).zip(&in_degree).filter(|(_, n)| **n == 0).map(|(b, _)| b).collect();
         let ids = self.document.blocks.iter().filter_map(|node| node.id.clone()).collect();
+        let mut nodes: Vec<Node> = self.nodes.into_iter().flatten().collect();
+        let rows = slot_start.windows(2).zip(delivery_start.windows(2));
+        for (node, rows) in nodes.iter_mut().zip(rows) {
+            if let ([slots, slots_end], [deliveries, deliveries_end]) = rows {
+                node.slots = *slots..*slots_end;
+                node.deliveries = *deliveries..*deliveries_end;
+            }
+        }
         Ok(Plan(Arc::new(Compiled {
             ids,
-            nodes: self.nodes.into_iter().flatten().collect(),
-            slot_start,
+            nodes,
             slot_port,
-            delivery_start,
             deliveries,
             in_degree,
             roots,
