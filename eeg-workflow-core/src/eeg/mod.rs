@@ -17,7 +17,9 @@
 //! ```
 
 mod annotation;
+mod epochs;
 mod events;
+mod evoked;
 pub mod formats;
 mod plot;
 mod recording;
@@ -25,7 +27,9 @@ mod samples;
 mod timestamp;
 
 pub use annotation::Annotation;
+pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
+pub use evoked::Evoked;
 pub use formats::{ReadError, read, read_inside};
 pub use plot::EegPlot;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};

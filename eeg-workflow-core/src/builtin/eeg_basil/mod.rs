@@ -7,7 +7,7 @@ mod plot;
 mod provider;
 
 use crate::block::{Object, PortType};
-use crate::eeg::Recording;
+use crate::eeg::{Epochs, Evoked, Recording};
 use crate::module::{Module, RegistryError};
 
 /// The module, its block types in the order in which designers list them.
@@ -38,6 +38,38 @@ impl Object for Recording {
 
     fn port_type() -> PortType {
         PortType::EEG_DATA
+    }
+}
+
+/// The type of epochs and of averages.
+const EPOCHS: &str = "EPOCHS";
+
+impl Object for Epochs {
+    fn type_name(&self) -> &'static str {
+        EPOCHS
+    }
+
+    /// The samples; a view counts those of its recording.
+    fn byte_size(&self) -> usize {
+        Self::byte_size(self)
+    }
+
+    fn port_type() -> PortType {
+        PortType::EPOCHS
+    }
+}
+
+impl Object for Evoked {
+    fn type_name(&self) -> &'static str {
+        EPOCHS
+    }
+
+    fn byte_size(&self) -> usize {
+        Self::byte_size(self)
+    }
+
+    fn port_type() -> PortType {
+        PortType::EPOCHS
     }
 }
 
