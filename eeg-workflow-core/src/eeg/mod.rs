@@ -17,9 +17,14 @@
 //! ```
 
 mod annotation;
+mod average;
+mod convolve;
+mod epoching;
 mod epochs;
 mod events;
 mod evoked;
+mod filter;
+mod fir;
 pub mod formats;
 mod plot;
 mod recording;
@@ -27,9 +32,12 @@ mod samples;
 mod timestamp;
 
 pub use annotation::Annotation;
+pub use average::AverageError;
+pub use epoching::{EpochError, EpochOptions, Repeated};
 pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
 pub use evoked::Evoked;
+pub use fir::{FirError, FirFilter};
 pub use formats::{ReadError, read, read_inside};
 pub use plot::EegPlot;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
