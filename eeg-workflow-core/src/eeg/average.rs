@@ -72,10 +72,13 @@ impl Epochs {
         self.distinct_ids().into_iter().map(of_id).collect()
     }
 
-    /// Which share of the epochs each id has, in MNE's words: `0.25 × 1 + 0.75 × 2`, or just the
-    /// id when there is one.
+    /// Which share of the epochs each selected id has, in MNE's words: `0.25 × 1 + 0.75 × 2`, or
+    /// just the id when there is one.
     fn shares(&self) -> String {
-        let ids = self.distinct_ids();
+        let mut ids = self.distinct_ids();
+        ids.extend(self.info().ids.iter().map(|(_, id)| *id));
+        ids.sort_unstable();
+        ids.dedup();
         if let [only] = ids.as_slice() {
             return only.to_string();
         }
