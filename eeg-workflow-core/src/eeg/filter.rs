@@ -3,7 +3,7 @@
 use ndarray::Axis;
 use rayon::prelude::*;
 
-use super::convolve::Convolver;
+use super::convolve::{Convolver, Workspace};
 use super::{Annotation, ChannelKind, FirFilter, Recording};
 
 impl FirFilter {
@@ -27,10 +27,10 @@ impl FirFilter {
         let mut rows: Vec<&mut [f64]> = eeg.filter_map(|(row, _)| row.into_slice()).collect();
         // Few channels do not keep all threads busy.
         let by_block = rows.len() < 4 * rayon::current_num_threads();
-        rows.par_iter_mut().for_each_init(Vec::new, |extended, row| {
+        rows.par_iter_mut().for_each_init(Workspace::default, |workspace, row| {
             for (start, end) in &pieces {
                 if let Some(piece) = row.get_mut(*start..*end) {
-                    convolver.apply(piece, extended, by_block);
+                    convolver.apply(piece, workspace, by_block);
                 }
             }
         });

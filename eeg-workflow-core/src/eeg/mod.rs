@@ -19,8 +19,10 @@
 mod annotation;
 mod average;
 mod convolve;
+mod epoch_image;
 mod epoching;
 mod epochs;
+mod erp;
 mod events;
 mod evoked;
 mod filter;
@@ -33,8 +35,10 @@ mod timestamp;
 
 pub use annotation::Annotation;
 pub use average::AverageError;
+pub use epoch_image::{EpochImage, plot_epochs, plot_evoked};
 pub use epoching::{EpochError, EpochOptions, Repeated};
 pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
+pub use erp::{ErpError, plot_averages, plot_erp};
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
 pub use evoked::Evoked;
 pub use fir::{FirError, FirFilter};

@@ -135,6 +135,18 @@ impl Canvas {
         }
     }
 
+    /// As [`Self::column`], of a translucent colour; `opacity` is 0 to 1.
+    pub(super) fn shade(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
+        let (top, bottom) = (top.min(bottom).max(0.0), top.max(bottom).min(f64::from(self.height)));
+        if top.is_nan() || bottom <= top {
+            return;
+        }
+        for y in top.floor() as i64..bottom.ceil() as i64 {
+            let cover = (y as f64 + 1.0).min(bottom) - (y as f64).max(top);
+            self.blend(x, y, color, cover * opacity);
+        }
+    }
+
     /// An anti-aliased straight line `thickness` pixels wide between two points given as
     /// (x, y), pixel centres being at .5. Points that are not finite draw nothing.
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), thickness: f64, color: Color) {
@@ -264,7 +276,7 @@ impl Canvas {
 }
 
 /// Control characters have no glyph, and nobody reads a label of thousands of letters.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }
 

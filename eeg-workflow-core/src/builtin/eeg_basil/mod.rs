@@ -25,8 +25,10 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(epochs::EpochExtraction::new())?
         .block(epochs::EpochAveraging::new())?
         .block(filter::Filter::new())?
+        .block(plot::EpochPlot::new())?
         .block(plot::EegPlotBlock::new())?
-        .block(filter::Notch::new())
+        .block(filter::Notch::new())?
+        .block(plot::ErpPlot::new())
 }
 
 /// The port that recordings come in by and go out of.
