@@ -8,7 +8,7 @@ use crate::picture::{Align, Axes, Axis, Canvas, Color, Format, PictureError, Rec
 
 const WIDTH: u32 = 1200;
 /// Lines of one picture, told apart by hue and by lightness (Okabe and Ito 2008, darkened).
-const LINES: [Color; 10] = [
+pub(super) const LINES: [Color; 10] = [
     Color(0, 114, 178),
     Color(213, 94, 0),
     Color(0, 138, 100),

@@ -1,4 +1,5 @@
-//! EEG recordings and what is done with them: reading, events, pictures.
+//! EEG recordings and what is done with them: reading, filters, events, epochs, averages, spectra,
+//! pictures.
 //!
 //! This part of the library knows nothing of blocks or workflows and can be used alone.
 //! Signals are in volts (other quantities in their SI unit), times in seconds, rates in Hz;
@@ -17,6 +18,7 @@
 //! ```
 
 mod annotation;
+mod artifacts;
 mod average;
 mod convolve;
 mod epoch_image;
@@ -30,10 +32,15 @@ mod fir;
 pub mod formats;
 mod plot;
 mod recording;
+mod reference;
+mod resample;
 mod samples;
+mod spectrum;
+mod spectrum_plot;
 mod timestamp;
 
 pub use annotation::Annotation;
+pub use artifacts::ArtifactLimits;
 pub use average::AverageError;
 pub use epoch_image::{EpochImage, plot_epochs, plot_evoked};
 pub use epoching::{EpochError, EpochOptions, Repeated};
@@ -45,5 +52,8 @@ pub use fir::{FirError, FirFilter};
 pub use formats::{ReadError, read, read_inside};
 pub use plot::EegPlot;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
+pub use resample::ResampleError;
 pub use samples::{Encoding, StoredSamples, StoredSamplesError};
+pub use spectrum::{PowerSpectrum, SpectrumError, WelchOptions};
+pub use spectrum_plot::plot_spectrum;
 pub use timestamp::Timestamp;

@@ -104,11 +104,16 @@ impl Canvas {
 
     /// Fills the pixels `x..x + width`, `y..y + height`.
     pub fn fill(&mut self, x: i64, y: i64, width: i64, height: i64, color: Color) {
-        let columns = x.max(0)..x.saturating_add(width).min(i64::from(self.width));
-        let rows = y.max(0)..y.saturating_add(height).min(i64::from(self.height));
+        let within = |from: i64, length: i64, side: u32| {
+            let to = from.saturating_add(length).min(i64::from(side));
+            from.max(0) as usize..to.max(0) as usize
+        };
+        let (columns, rows) = (within(x, width, self.width), within(y, height, self.height));
+        let pitch = self.width as usize * 3;
         for row in rows {
-            for column in columns.clone() {
-                self.blend(column, row, color, 1.0);
+            let bytes = row * pitch + columns.start * 3..row * pitch + columns.end * 3;
+            for pixel in self.pixels.get_mut(bytes).unwrap_or_default().chunks_exact_mut(3) {
+                pixel.copy_from_slice(&[color.0, color.1, color.2]);
             }
         }
     }

@@ -1,12 +1,15 @@
 //! `EEG_Basil.zip:EEG_Basil`: blocks over the EEG library, with the names and fields that the
 //! workflows of the Python module of this name use.
 
+mod artifacts;
 mod channels;
 mod epochs;
 mod events;
 mod filter;
 mod plot;
 mod provider;
+mod signal;
+mod spectrum;
 
 use crate::block::{BlockError, Context, Number, Object, PortType, Value};
 use crate::eeg::{Epochs, Evoked, Recording};
@@ -28,6 +31,10 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(plot::EpochPlot::new())?
         .block(plot::EegPlotBlock::new())?
         .block(filter::Notch::new())?
+        .block(signal::ReReference::new())?
+        .block(signal::Resample::new())?
+        .block(artifacts::ArtifactRejection::new())?
+        .block(spectrum::PowerSpectrum::new())?
         .block(plot::ErpPlot::new())
 }
 

@@ -64,7 +64,7 @@ impl Block for EpochPlot {
             return Err(BlockError::input(EPOCHS_PORT, problem));
         };
         let picture = picture.map_err(BlockError::from_error)?;
-        Ok(shown("epochs", format, picture))
+        Ok(Outputs::none().show(shown("epochs", format, picture)))
     }
 }
 
@@ -98,7 +98,7 @@ impl Block for ErpPlot {
             ErpError::Channels(error) => BlockError::parameter(CHANNELS, error),
             other => BlockError::from_error(other),
         })?;
-        Ok(shown("erp", format, picture))
+        Ok(Outputs::none().show(shown("erp", format, picture)))
     }
 }
 
@@ -123,6 +123,7 @@ pub(super) fn with_format(spec: BlockSpec) -> BlockSpec {
     spec.parameter(FORMAT, PortType::STRING, "png", "Either, 'png' or 'svg'")
 }
 
+/// The kind of file that the parameter asks for.
 pub(super) fn format(cx: &Context<'_>) -> Result<Format, BlockError> {
     match cx.text(FORMAT).trim().to_ascii_lowercase().as_str() {
         "" | "none" | "png" => Ok(Format::Png),
@@ -134,6 +135,7 @@ pub(super) fn format(cx: &Context<'_>) -> Result<Format, BlockError> {
     }
 }
 
-pub(super) fn shown(name: &str, format: Format, picture: Vec<u8>) -> Outputs {
-    Outputs::none().show(Display::graph(format!("{name}.{}", format.ending()), picture))
+/// A picture as what a block shows.
+pub(super) fn shown(name: &str, format: Format, picture: Vec<u8>) -> Display {
+    Display::graph(format!("{name}.{}", format.ending()), picture)
 }
