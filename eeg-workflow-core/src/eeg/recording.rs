@@ -239,12 +239,38 @@ impl Recording {
         }
     }
 
+    /// What describes the recording, and its samples to be changed.
+    pub(crate) fn into_parts(self) -> (Info, Array2<f64>) {
+        let info = Info::clone(&self.info);
+        (info, self.into_data())
+    }
+
+    /// A recording of what [`Self::into_parts`] gave, each row still in one piece.
+    pub(crate) fn from_parts(info: Info, volts: Array2<f64>) -> Self {
+        Self { info: Arc::new(info), samples: Samples::Volts(Arc::new(volts)) }
+    }
+
     /// The samples of one channel in volts, None when there is no such channel.
     pub fn channel(&self, index: usize) -> Option<Vec<f64>> {
         match &self.samples {
             Samples::Stored(stored) => stored.channel(index),
             Samples::Volts(volts) => {
                 (index < volts.nrows()).then(|| volts.row(index).iter().copied().collect())
+            }
+        }
+    }
+
+    /// Writes the samples of one channel in volts from sample `first` on to `out`, as much as
+    /// there is. What does not exist is left as it was.
+    pub(crate) fn read(&self, channel: usize, first: usize, out: &mut [f64]) {
+        match &self.samples {
+            Samples::Stored(stored) => stored.read(channel, first, out),
+            Samples::Volts(volts) => {
+                if channel < volts.nrows() {
+                    let row = volts.row(channel);
+                    let row = row.as_slice().and_then(|row| row.get(first..));
+                    out.iter_mut().zip(row.unwrap_or(&[])).for_each(|(out, v)| *out = *v);
+                }
             }
         }
     }
@@ -274,20 +300,7 @@ impl Recording {
         if names.is_empty() {
             return Ok(self.clone());
         }
-        let names = || names.iter().map(AsRef::as_ref);
-        unique(names())?;
-        let places: HashMap<&str, usize> =
-            self.channel_names().enumerate().map(|(i, name)| (name, i)).collect();
-        let place = |name: &str| places.get(name).copied();
-        let missing: Vec<String> =
-            names().filter(|name| place(name).is_none()).map(str::to_owned).collect();
-        if !missing.is_empty() {
-            return Err(RecordingError::NoSuchChannel {
-                missing,
-                present: self.channel_names().map(str::to_owned).collect(),
-            });
-        }
-        let indices: Vec<usize> = names().filter_map(place).collect();
+        let indices = places_of(self.channels(), names)?;
         let channels = indices.iter().filter_map(|i| self.info.channels.get(*i));
         let info = Info { channels: channels.cloned().collect(), ..Info::clone(&self.info) };
         let samples = match &self.samples {
@@ -308,6 +321,28 @@ impl fmt::Debug for Recording {
             .field("sfreq", &self.sfreq())
             .finish_non_exhaustive()
     }
+}
+
+/// The places of the named channels, in the order asked; all of them when none is named.
+pub(crate) fn places_of<S: AsRef<str>>(
+    channels: &[Channel],
+    names: &[S],
+) -> Result<Vec<usize>, RecordingError> {
+    if names.is_empty() {
+        return Ok((0..channels.len()).collect());
+    }
+    let names = || names.iter().map(AsRef::as_ref);
+    unique(names())?;
+    let places: HashMap<&str, usize> =
+        channels.iter().enumerate().map(|(i, c)| (c.name.as_str(), i)).collect();
+    let place = |name: &str| places.get(name).copied();
+    let missing: Vec<String> =
+        names().filter(|name| place(name).is_none()).map(str::to_owned).collect();
+    if !missing.is_empty() {
+        let present = channels.iter().map(|c| c.name.clone()).collect();
+        return Err(RecordingError::NoSuchChannel { missing, present });
+    }
+    Ok(names().filter_map(place).collect())
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), RecordingError> {

@@ -123,14 +123,23 @@ impl StoredSamples {
 
     /// One channel in volts.
     pub(crate) fn channel(&self, index: usize) -> Option<Vec<f64>> {
-        let channel = *self.channels.get(index)?;
+        let _ = self.channels.get(index)?;
         let mut out = vec![0.0; self.n_samples];
-        match self.encoding {
-            Encoding::Int16 => self.convert::<i16>(channel, 0, &mut out),
-            Encoding::Int32 => self.convert::<i32>(channel, 0, &mut out),
-            Encoding::Float32 => self.convert::<f32>(channel, 0, &mut out),
-        }
+        self.read(index, 0, &mut out);
         Some(out)
+    }
+
+    /// Writes one channel in volts from sample `first` on to `out`, as much as there is.
+    pub(crate) fn read(&self, index: usize, first: usize, out: &mut [f64]) {
+        let there = self.n_samples.saturating_sub(first).min(out.len());
+        let (Some(channel), Some(out)) = (self.channels.get(index), out.get_mut(..there)) else {
+            return;
+        };
+        match self.encoding {
+            Encoding::Int16 => self.convert::<i16>(*channel, first, out),
+            Encoding::Int32 => self.convert::<i32>(*channel, first, out),
+            Encoding::Float32 => self.convert::<f32>(*channel, first, out),
+        }
     }
 
     /// All channels in volts, channels x samples.

@@ -1,13 +1,18 @@
 //! `EEG_Basil.zip:EEG_Basil`: blocks over the EEG library, with the names and fields that the
 //! workflows of the Python module of this name use.
 
+mod artifacts;
 mod channels;
+mod epochs;
 mod events;
+mod filter;
 mod plot;
 mod provider;
+mod signal;
+mod spectrum;
 
-use crate::block::{Object, PortType};
-use crate::eeg::Recording;
+use crate::block::{BlockError, Context, Number, Object, PortType, Value};
+use crate::eeg::{Epochs, Evoked, Recording};
 use crate::module::{Module, RegistryError};
 
 /// The module, its block types in the order in which designers list them.
@@ -20,7 +25,17 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(channels::ChannelSelection::new())?
         .block(channels::ChannelNames::new())?
         .block(events::EventAndIds::new())?
-        .block(plot::EegPlotBlock::new())
+        .block(epochs::EpochExtraction::new())?
+        .block(epochs::EpochAveraging::new())?
+        .block(filter::Filter::new())?
+        .block(plot::EpochPlot::new())?
+        .block(plot::EegPlotBlock::new())?
+        .block(filter::Notch::new())?
+        .block(signal::ReReference::new())?
+        .block(signal::Resample::new())?
+        .block(artifacts::ArtifactRejection::new())?
+        .block(spectrum::PowerSpectrum::new())?
+        .block(plot::ErpPlot::new())
 }
 
 /// The port that recordings come in by and go out of.
@@ -41,8 +56,70 @@ impl Object for Recording {
     }
 }
 
+/// The port that epochs and averages come in by and go out of.
+const EPOCHS_PORT: &str = "Epochs";
+
+/// The type of epochs and of averages.
+const EPOCHS: &str = "EPOCHS";
+
+impl Object for Epochs {
+    fn type_name(&self) -> &'static str {
+        EPOCHS
+    }
+
+    /// The samples; a view counts those of its recording.
+    fn byte_size(&self) -> usize {
+        Self::byte_size(self)
+    }
+
+    fn port_type() -> PortType {
+        PortType::EPOCHS
+    }
+}
+
+impl Object for Evoked {
+    fn type_name(&self) -> &'static str {
+        EPOCHS
+    }
+
+    fn byte_size(&self) -> usize {
+        Self::byte_size(self)
+    }
+
+    fn port_type() -> PortType {
+        PortType::EPOCHS
+    }
+}
+
 /// The shape of a recording as Python prints it: `(channels, samples)`.
 fn shape(recording: &Recording) -> String {
     let (channels, samples) = recording.shape();
     format!("({channels}, {samples})")
+}
+
+/// A parameter that is on unless it says otherwise.
+fn is_on(cx: &Context<'_>, parameter: &str) -> bool {
+    cx.text(parameter).trim().is_empty() || cx.boolean(parameter)
+}
+
+/// A number in a parameter that is declared as a text; none when it was left empty.
+fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, BlockError> {
+    let text = cx.text(parameter);
+    if matches!(text.trim(), "" | "None") {
+        return Ok(None);
+    }
+    let number = Number::parse(&text);
+    let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+    number.map(|number| Some(number.to_f64())).ok_or_else(problem)
+}
+
+/// The numbers of a list.
+fn numbers(cx: &Context<'_>, parameter: &str) -> Result<Vec<f64>, BlockError> {
+    let texts = cx.texts(parameter);
+    let number = |text: &String| {
+        let number = Number::from_value(&Value::from(text.as_str()));
+        let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+        number.map(|number| number.to_f64()).ok_or_else(problem)
+    };
+    texts.iter().filter(|text| !text.trim().is_empty()).map(number).collect()
 }
