@@ -95,11 +95,8 @@ impl Epochs {
             return Err(EpochsShapeError { expected, found });
         }
         let drop_log = events.iter().map(|event| DropLogEntry { event: *event, reasons: vec![] });
-        let data = if data.is_standard_layout() {
-            data
-        } else {
-            data.as_standard_layout().into_owned()
-        };
+        let data =
+            if data.is_standard_layout() { data } else { data.as_standard_layout().into_owned() };
         Ok(Self {
             info: Arc::new(info),
             channels: channels.into(),
