@@ -333,7 +333,9 @@ impl Epochs {
 
     /// Only the epochs of one event id, the drop log as it was.
     pub fn of_id(&self, id: i32) -> Self {
-        self.filtered(|_, event| event.id == id)
+        let mut info = EpochsInfo::clone(&self.info);
+        info.ids.retain(|(_, of)| *of == id);
+        Self { info: Arc::new(info), ..self.filtered(|_, event| event.id == id) }
     }
 
     /// Without the epochs for which `reasons` (given the epoch's number) is not empty; the drop

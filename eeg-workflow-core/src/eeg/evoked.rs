@@ -1,4 +1,4 @@
-//! Averages over epochs.
+//! The mean of epochs, with what is known of it.
 
 use std::fmt;
 use std::sync::Arc;

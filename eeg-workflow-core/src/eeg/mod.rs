@@ -17,10 +17,15 @@
 //! ```
 
 mod annotation;
+mod average;
+mod convolve;
+mod epoching;
 mod epochs;
 mod events;
 mod evoked;
 mod features;
+mod filter;
+mod fir;
 pub mod formats;
 mod labels;
 mod lda;
@@ -31,14 +36,18 @@ mod recording;
 mod samples;
 mod split;
 mod timestamp;
+mod training_plot;
 mod validation;
 mod wavelet;
 
 pub use annotation::Annotation;
+pub use average::AverageError;
+pub use epoching::{EpochError, EpochOptions, Repeated};
 pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
 pub use evoked::Evoked;
 pub use features::{FeatureError, FeatureVectors, TimeWindow, TimeWindowError};
+pub use fir::{FirError, FirFilter};
 pub use formats::{ReadError, read, read_inside};
 pub use labels::{LabelError, Labels};
 pub use lda::{FoldScore, Lda, LdaError, Shrinkage};
@@ -48,5 +57,6 @@ pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
 pub use samples::{Encoding, StoredSamples, StoredSamplesError};
 pub use split::{Split, SplitError, stratified_k_fold, train_test_split};
 pub use timestamp::Timestamp;
+pub use training_plot::TrainingPlot;
 pub use validation::{area_under_curve, confusion_matrix, mean_area_under_curve};
 pub use wavelet::{UnknownWavelet, Wavelet};

@@ -239,6 +239,17 @@ impl Recording {
         }
     }
 
+    /// What describes the recording, and its samples to be changed.
+    pub(crate) fn into_parts(self) -> (Info, Array2<f64>) {
+        let info = Info::clone(&self.info);
+        (info, self.into_data())
+    }
+
+    /// A recording of what [`Self::into_parts`] gave, each row still in one piece.
+    pub(crate) fn from_parts(info: Info, volts: Array2<f64>) -> Self {
+        Self { info: Arc::new(info), samples: Samples::Volts(Arc::new(volts)) }
+    }
+
     /// The samples of one channel in volts, None when there is no such channel.
     pub fn channel(&self, index: usize) -> Option<Vec<f64>> {
         match &self.samples {

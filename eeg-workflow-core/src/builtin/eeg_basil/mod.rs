@@ -2,11 +2,14 @@
 //! workflows of the Python module of this name use.
 
 mod channels;
+mod epochs;
 mod events;
+mod filter;
+mod learn;
 mod plot;
 mod provider;
 
-use crate::block::{Object, PortType};
+use crate::block::{BlockError, Context, Number, Object, PortType, Value};
 use crate::eeg::{Epochs, Evoked, Recording};
 use crate::module::{Module, RegistryError};
 
@@ -15,12 +18,17 @@ use crate::module::{Module, RegistryError};
 /// # Errors
 /// Two of its block types have one name; a test makes sure that none have.
 pub fn module() -> Result<Module, RegistryError> {
-    Module::new("EEG_Basil.zip:EEG_Basil")
+    let module = Module::new("EEG_Basil.zip:EEG_Basil")
         .block(provider::OfflineDataProvider::new())?
         .block(channels::ChannelSelection::new())?
         .block(channels::ChannelNames::new())?
         .block(events::EventAndIds::new())?
-        .block(plot::EegPlotBlock::new())
+        .block(epochs::EpochExtraction::new())?
+        .block(epochs::EpochAveraging::new())?
+        .block(filter::Filter::new())?;
+    let module =
+        learn::original(module)?.block(plot::EegPlotBlock::new())?.block(filter::Notch::new())?;
+    learn::added(module)
 }
 
 /// The port that recordings come in by and go out of.
@@ -40,6 +48,9 @@ impl Object for Recording {
         PortType::EEG_DATA
     }
 }
+
+/// The port that epochs and averages come in by and go out of.
+const EPOCHS_PORT: &str = "Epochs";
 
 /// The type of epochs and of averages.
 const EPOCHS: &str = "EPOCHS";
@@ -77,4 +88,31 @@ impl Object for Evoked {
 fn shape(recording: &Recording) -> String {
     let (channels, samples) = recording.shape();
     format!("({channels}, {samples})")
+}
+
+/// A parameter that is on unless it says otherwise.
+fn is_on(cx: &Context<'_>, parameter: &str) -> bool {
+    cx.text(parameter).trim().is_empty() || cx.boolean(parameter)
+}
+
+/// A number in a parameter that is declared as a text; none when it was left empty.
+fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, BlockError> {
+    let text = cx.text(parameter);
+    if matches!(text.trim(), "" | "None") {
+        return Ok(None);
+    }
+    let number = Number::parse(&text);
+    let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+    number.map(|number| Some(number.to_f64())).ok_or_else(problem)
+}
+
+/// The numbers of a list.
+fn numbers(cx: &Context<'_>, parameter: &str) -> Result<Vec<f64>, BlockError> {
+    let texts = cx.texts(parameter);
+    let number = |text: &String| {
+        let number = Number::from_value(&Value::from(text.as_str()));
+        let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+        number.map(|number| number.to_f64()).ok_or_else(problem)
+    };
+    texts.iter().filter(|text| !text.trim().is_empty()).map(number).collect()
 }
