@@ -288,7 +288,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
         let blocks = [
             provider(),
             ("EpochExtraction", json!({})),
-            ("WaveletTransform", json!({})),
+            ("WaveletTransform", json!({"Level": "5"})),
             ("FeatureLabeling", json!({"Labels": ["1", "2", "3"]})),
             ("EpochAveraging", json!({})),
             layer(2, "softmax", "0"),
@@ -344,7 +344,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
         fails(classifier("3", "1"), &[4, 6]).contains("3 classes, but the last layer has 2 units")
     );
     assert!(fails(classifier("3", "1"), &[4, 7]).contains("softmax"));
-    assert!(fails(classifier("3", "0"), &[4, 6]).contains("\"Number of Epochs\""));
+    assert!(fails(classifier("3", "0"), &[4, 7]).contains("\"Number of Epochs\""));
     assert!(
         fails(classifier("3", "1"), &[4, 8])
             .contains("expected layers to train, got trained model")
