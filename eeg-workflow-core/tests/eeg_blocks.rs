@@ -76,7 +76,8 @@ fn the_blocks_declare_what_designers_know() {
     for block in module.blocks() {
         let spec = block.spec();
         let is_it = |b: &&Value| b["module"] == MODULE && b["name"] == spec.name();
-        let expected = listed.as_array().unwrap().iter().find(is_it).unwrap();
+        // Blocks that the Python module does not have are nobody's expectation.
+        let Some(expected) = listed.as_array().unwrap().iter().find(is_it) else { continue };
         let fields = spec.fields().map(|field| match field {
             Field::Input(input) => port(input, "input"),
             Field::Output(output) => port(output, "output"),
@@ -85,7 +86,13 @@ fn the_blocks_declare_what_designers_know() {
                 "defaultValue": parameter.default, "description": parameter.description,
             }),
         });
-        assert_eq!(Value::from(fields.collect::<Vec<_>>()), expected["fields"], "{}", spec.name());
+        // Parameters that were added come after those that workflows in use have.
+        let known = expected["fields"].as_array().unwrap();
+        let (fields, added): (Vec<_>, Vec<_>) =
+            fields.enumerate().partition(|(place, _)| *place < known.len());
+        let fields: Vec<Value> = fields.into_iter().map(|(_, field)| field).collect();
+        assert_eq!(&fields, known, "{}", spec.name());
+        assert!(added.iter().all(|(_, field)| field["attrs"] == "editable"), "{}", spec.name());
         assert_eq!(spec.family_name(), expected["family"], "{}", spec.name());
         assert_eq!(spec.description_text(), expected["description"], "{}", spec.name());
     }
@@ -93,6 +100,7 @@ fn the_blocks_declare_what_designers_know() {
     let listed = listed.as_array().unwrap().iter().filter(|b| b["module"] == MODULE);
     let order: Vec<&str> =
         listed.map(|b| b["name"].as_str().unwrap()).filter(|n| names.contains(n)).collect();
+    let names: Vec<&str> = names.into_iter().filter(|n| order.contains(n)).collect();
     assert_eq!(names, order);
 }
 

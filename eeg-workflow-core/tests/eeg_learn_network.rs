@@ -18,7 +18,7 @@ fn blobs(samples: usize, features: usize, distance: f64, seed: u64) -> (Array2<f
     let mut noise = noise(seed);
     let classes: Vec<usize> = (0..samples).map(|i| i % 2).collect();
     let values = Array2::from_shape_fn((samples, features), |(i, j)| {
-        let sign = if (classes[i] + j) % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if (classes[i] + j).is_multiple_of(2) { 1.0 } else { -1.0 };
         noise() + sign * distance
     });
     (values, classes)

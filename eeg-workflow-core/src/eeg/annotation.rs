@@ -51,3 +51,40 @@ pub(crate) fn fit_into_recording(annotations: &mut Vec<Annotation>, n_samples: u
         true
     });
 }
+
+/// The stretches, as samples from and to, between annotations whose description starts with one
+/// of `prefixes` (lowercase; in any case). With `seams` an annotation without a duration
+/// separates what is before it from what is behind.
+pub(crate) fn between(
+    annotations: &[Annotation],
+    prefixes: &[&str],
+    seams: bool,
+    n_samples: usize,
+    sfreq: f64,
+) -> Vec<(usize, usize)> {
+    let marked = |a: &&Annotation| {
+        prefixes.iter().any(|prefix| {
+            let start = a.description.as_bytes().get(..prefix.len());
+            start.is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()))
+        })
+    };
+    let sample = |seconds: f64| ((seconds * sfreq).round_ties_even() as usize).min(n_samples);
+    let mut stretches = Vec::new();
+    let mut position = 0;
+    // Ordered by onset.
+    for annotation in annotations.iter().filter(marked) {
+        let (start, end) =
+            (sample(annotation.onset), sample(annotation.onset + annotation.duration));
+        if start == end && !seams {
+            continue;
+        }
+        if start > position {
+            stretches.push((position, start));
+        }
+        position = position.max(end);
+    }
+    if n_samples > position {
+        stretches.push((position, n_samples));
+    }
+    stretches
+}

@@ -67,32 +67,48 @@ impl Convolver {
 
     /// Replaces `signal` by its convolution with the kernel, centred, after the signal was
     /// continued at both ends by its odd reflection (`2x[0] - x[k]`): as far as it reaches,
-    /// zeros behind (MNE's `pad="reflect_limited"`). `threads` says whether blocks are worth
-    /// doing in parallel.
-    pub(super) fn apply(&self, signal: &mut [f64], extended: &mut Vec<f64>, parallel: bool) {
-        let half = (self.taps - 1) / 2;
-        extend(signal, half, extended);
-        let blocks = signal.par_chunks_mut(self.step).enumerate();
-        let alone = if parallel { 1 } else { usize::MAX };
-        blocks.with_min_len(alone).for_each_init(
-            || self.buffers(),
-            |buffers, (block, out)| {
-                let rest = extended.get(block * self.step..).unwrap_or(&[]);
-                let there = rest.len().min(buffers.signal.len());
-                let (filled, empty) = buffers.signal.split_at_mut(there);
-                filled.copy_from_slice(rest.get(..there).unwrap_or(&[]));
-                empty.fill(0.0);
-                self.transform(buffers);
-                for (value, factor) in buffers.spectrum.iter_mut().zip(&self.response) {
-                    *value *= factor;
-                }
-                let Buffers { signal, spectrum, scratch } = buffers;
-                let _ = self.inverse.process_with_scratch(spectrum, signal, scratch);
-                let valid = signal.get(self.taps - 1..).unwrap_or(&[]);
-                out.iter_mut().zip(valid).for_each(|(out, value)| *out = *value);
-            },
-        );
+    /// zeros behind (MNE's `pad="reflect_limited"`). `parallel` says whether blocks are worth
+    /// doing side by side.
+    pub(super) fn apply(&self, signal: &mut [f64], workspace: &mut Workspace, parallel: bool) {
+        extend(signal, (self.taps - 1) / 2, &mut workspace.extended);
+        let extended = &workspace.extended;
+        if parallel {
+            let blocks = signal.par_chunks_mut(self.step).enumerate();
+            blocks.for_each_init(
+                || self.buffers(),
+                |buffers, (block, out)| self.block(extended, block, out, buffers),
+            );
+            return;
+        }
+        let buffers = workspace.buffers.get_or_insert_with(|| self.buffers());
+        for (block, out) in signal.chunks_mut(self.step).enumerate() {
+            self.block(extended, block, out, buffers);
+        }
     }
+
+    /// The outputs of one block.
+    fn block(&self, extended: &[f64], block: usize, out: &mut [f64], buffers: &mut Buffers) {
+        let rest = extended.get(block * self.step..).unwrap_or(&[]);
+        let there = rest.len().min(buffers.signal.len());
+        let (filled, empty) = buffers.signal.split_at_mut(there);
+        filled.copy_from_slice(rest.get(..there).unwrap_or(&[]));
+        empty.fill(0.0);
+        self.transform(buffers);
+        let Buffers { signal, spectrum, scratch } = buffers;
+        for (value, factor) in spectrum.iter_mut().zip(&self.response) {
+            *value *= factor;
+        }
+        let _ = self.inverse.process_with_scratch(spectrum, signal, scratch);
+        let valid = signal.get(self.taps - 1..).unwrap_or(&[]);
+        out.iter_mut().zip(valid).for_each(|(out, value)| *out = *value);
+    }
+}
+
+/// Memory that signals of one length are convolved in, one after the other.
+#[derive(Default)]
+pub(super) struct Workspace {
+    extended: Vec<f64>,
+    buffers: Option<Buffers>,
 }
 
 /// `signal` with `half` more samples at each end.
@@ -114,28 +130,32 @@ fn extend(signal: &[f64], half: usize, extended: &mut Vec<f64>) {
 
 /// The FFT size with which `n` outputs of a kernel of `taps` cost least.
 fn block_size(n: usize, taps: usize) -> usize {
+    /// Measured: beyond this the transforms leave the cache and take a third longer.
+    const CACHED: usize = 1 << 18;
     let all = (n + taps - 1).max(2);
     let cost = |size: usize| {
         let blocks = n.div_ceil(size + 1 - taps);
         // Beside the transforms, each sample is copied, multiplied and copied back.
-        blocks as f64 * size as f64 * ((size as f64).log2() + 4.0)
+        let work = blocks as f64 * size as f64 * ((size as f64).log2() + 4.0);
+        if size > CACHED { 1.35 * work } else { work }
     };
-    let shortest = taps + taps / 4 + 1;
     let mut best = next_smooth(all);
-    let mut least = cost(best);
-    let mut power = 64;
-    while power < 2 * all {
-        for size in [power, power / 4 * 5, power / 2 * 3] {
-            if size >= shortest && size < all && cost(size) < least {
-                (best, least) = (size, cost(size));
+    let mut consider = |size: usize| {
+        if size > taps && size < all {
+            // No longer than that number of blocks needs.
+            let blocks = n.div_ceil(size + 1 - taps).max(1);
+            let size = next_smooth(n.div_ceil(blocks) + taps - 1).min(size);
+            if cost(size) < cost(best) {
+                best = size;
             }
         }
+    };
+    let mut power = 64;
+    while power < 2 * all {
+        [power, power / 4 * 5, power / 2 * 3].into_iter().for_each(&mut consider);
         power *= 2;
     }
-    // Blocks as short as their number allows.
-    let blocks = n.div_ceil(best + 1 - taps).max(1);
-    let tight = next_smooth(n.div_ceil(blocks) + taps - 1);
-    if tight < best { tight } else { best }
+    best
 }
 
 /// The least even number that is not below `n` and has only the prime factors 2, 3 and 5.

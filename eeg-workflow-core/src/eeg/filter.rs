@@ -3,8 +3,9 @@
 use ndarray::Axis;
 use rayon::prelude::*;
 
-use super::convolve::Convolver;
-use super::{Annotation, ChannelKind, FirFilter, Recording};
+use super::annotation::between;
+use super::convolve::{Convolver, Workspace};
+use super::{ChannelKind, FirFilter, Recording};
 
 impl FirFilter {
     /// The recording filtered without a delay: `raw.filter(…)` of MNE with a FIR filter, zero
@@ -18,7 +19,7 @@ impl FirFilter {
         if self.taps().len() == 1 {
             return recording;
         }
-        let pieces = pieces(recording.annotations(), recording.n_samples(), recording.sfreq());
+        let pieces = pieces(&recording);
         let (mut info, mut volts) = recording.into_parts();
         let longest = pieces.iter().map(|(start, end)| end - start).max().unwrap_or(0);
         let convolver = Convolver::new(self.taps(), longest);
@@ -27,10 +28,10 @@ impl FirFilter {
         let mut rows: Vec<&mut [f64]> = eeg.filter_map(|(row, _)| row.into_slice()).collect();
         // Few channels do not keep all threads busy.
         let by_block = rows.len() < 4 * rayon::current_num_threads();
-        rows.par_iter_mut().for_each_init(Vec::new, |extended, row| {
+        rows.par_iter_mut().for_each_init(Workspace::default, |workspace, row| {
             for (start, end) in &pieces {
                 if let Some(piece) = row.get_mut(*start..*end) {
-                    convolver.apply(piece, extended, by_block);
+                    convolver.apply(piece, workspace, by_block);
                 }
             }
         });
@@ -47,33 +48,14 @@ impl FirFilter {
     /// piece, when the filter is longer than that: the edges then reach everywhere and distortion
     /// is likely. What MNE warns of.
     pub fn too_long_for(&self, recording: &Recording) -> Option<usize> {
-        let pieces = pieces(recording.annotations(), recording.n_samples(), recording.sfreq());
+        let pieces = pieces(recording);
         let longest = pieces.iter().map(|(start, end)| end - start).max().unwrap_or(0);
         (self.taps().len() > longest).then_some(longest)
     }
 }
 
 /// The stretches, as samples from and to, between those that no filter may touch.
-fn pieces(annotations: &[Annotation], n_samples: usize, sfreq: f64) -> Vec<(usize, usize)> {
-    let marked = |a: &&Annotation| {
-        ["edge", "bad_acq_skip"].iter().any(|prefix| {
-            let start = a.description.as_bytes().get(..prefix.len());
-            start.is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()))
-        })
-    };
-    let sample = |seconds: f64| ((seconds * sfreq).round_ties_even() as usize).min(n_samples);
-    let mut pieces = Vec::new();
-    let mut position = 0;
-    // Ordered by onset. One without a duration is a seam.
-    for annotation in annotations.iter().filter(marked) {
-        let start = sample(annotation.onset);
-        if start > position {
-            pieces.push((position, start));
-        }
-        position = position.max(sample(annotation.onset + annotation.duration));
-    }
-    if n_samples > position {
-        pieces.push((position, n_samples));
-    }
-    pieces
+fn pieces(recording: &Recording) -> Vec<(usize, usize)> {
+    let (n_samples, sfreq) = (recording.n_samples(), recording.sfreq());
+    between(recording.annotations(), &["edge", "bad_acq_skip"], true, n_samples, sfreq)
 }

@@ -1,4 +1,5 @@
-//! EEG recordings and what is done with them: reading, events, pictures.
+//! EEG recordings and what is done with them: reading, filters, events, epochs, averages, spectra,
+//! pictures.
 //!
 //! This part of the library knows nothing of blocks or workflows and can be used alone.
 //! Signals are in volts (other quantities in their SI unit), times in seconds, rates in Hz;
@@ -17,10 +18,13 @@
 //! ```
 
 mod annotation;
+mod artifacts;
 mod average;
 mod convolve;
+mod epoch_image;
 mod epoching;
 mod epochs;
+mod erp;
 mod events;
 mod evoked;
 mod features;
@@ -33,7 +37,11 @@ mod model;
 pub mod network;
 mod plot;
 mod recording;
+mod reference;
+mod resample;
 mod samples;
+mod spectrum;
+mod spectrum_plot;
 mod split;
 mod timestamp;
 mod training_plot;
@@ -41,9 +49,12 @@ mod validation;
 mod wavelet;
 
 pub use annotation::Annotation;
+pub use artifacts::ArtifactLimits;
 pub use average::AverageError;
+pub use epoch_image::{EpochImage, plot_epochs, plot_evoked};
 pub use epoching::{EpochError, EpochOptions, Repeated};
 pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
+pub use erp::{ErpError, plot_averages, plot_erp};
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
 pub use evoked::Evoked;
 pub use features::{FeatureError, FeatureVectors, TimeWindow, TimeWindowError};
@@ -54,7 +65,10 @@ pub use lda::{FoldScore, Lda, LdaError, Shrinkage};
 pub use model::{Model, ModelError, ModelFileError, Predictions, Weights};
 pub use plot::EegPlot;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
+pub use resample::ResampleError;
 pub use samples::{Encoding, StoredSamples, StoredSamplesError};
+pub use spectrum::{PowerSpectrum, SpectrumError, WelchOptions};
+pub use spectrum_plot::plot_spectrum;
 pub use split::{Split, SplitError, stratified_k_fold, train_test_split};
 pub use timestamp::Timestamp;
 pub use training_plot::TrainingPlot;

@@ -145,7 +145,7 @@ fn mirrored(signal: &[f64], place: isize) -> f64 {
 
 const HAAR: [f64; 2] = [std::f64::consts::FRAC_1_SQRT_2, std::f64::consts::FRAC_1_SQRT_2];
 
-#[expect(clippy::excessive_precision, clippy::unreadable_literal, reason = "PyWavelets' digits")]
+// The digits of PyWavelets.
 const WAVELETS: &[Wavelet] = &[
     Wavelet { name: "haar", low_pass: &HAAR },
     Wavelet::DB1,

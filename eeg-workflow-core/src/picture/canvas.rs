@@ -104,11 +104,16 @@ impl Canvas {
 
     /// Fills the pixels `x..x + width`, `y..y + height`.
     pub fn fill(&mut self, x: i64, y: i64, width: i64, height: i64, color: Color) {
-        let columns = x.max(0)..x.saturating_add(width).min(i64::from(self.width));
-        let rows = y.max(0)..y.saturating_add(height).min(i64::from(self.height));
+        let within = |from: i64, length: i64, side: u32| {
+            let to = from.saturating_add(length).min(i64::from(side));
+            from.max(0) as usize..to.max(0) as usize
+        };
+        let (columns, rows) = (within(x, width, self.width), within(y, height, self.height));
+        let pitch = self.width as usize * 3;
         for row in rows {
-            for column in columns.clone() {
-                self.blend(column, row, color, 1.0);
+            let bytes = row * pitch + columns.start * 3..row * pitch + columns.end * 3;
+            for pixel in self.pixels.get_mut(bytes).unwrap_or_default().chunks_exact_mut(3) {
+                pixel.copy_from_slice(&[color.0, color.1, color.2]);
             }
         }
     }
@@ -132,6 +137,18 @@ impl Canvas {
             let row = y as f64;
             let cover = (row + 1.0).min(bottom) - row.max(top);
             self.blend(x, y, color, cover);
+        }
+    }
+
+    /// As [`Self::column`], of a translucent colour; `opacity` is 0 to 1.
+    pub(super) fn shade(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
+        let (top, bottom) = (top.min(bottom).max(0.0), top.max(bottom).min(f64::from(self.height)));
+        if top.is_nan() || bottom <= top {
+            return;
+        }
+        for y in top.floor() as i64..bottom.ceil() as i64 {
+            let cover = (y as f64 + 1.0).min(bottom) - (y as f64).max(top);
+            self.blend(x, y, color, cover * opacity);
         }
     }
 
@@ -264,7 +281,7 @@ impl Canvas {
 }
 
 /// Control characters have no glyph, and nobody reads a label of thousands of letters.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }
 

@@ -1,6 +1,7 @@
 //! `EEG_Basil.zip:EEG_Basil`: blocks over the EEG library, with the names and fields that the
 //! workflows of the Python module of this name use.
 
+mod artifacts;
 mod channels;
 mod epochs;
 mod events;
@@ -8,6 +9,8 @@ mod filter;
 mod learn;
 mod plot;
 mod provider;
+mod signal;
+mod spectrum;
 
 use crate::block::{BlockError, Context, Number, Object, PortType, Value};
 use crate::eeg::{Epochs, Evoked, Recording};
@@ -26,8 +29,15 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(epochs::EpochExtraction::new())?
         .block(epochs::EpochAveraging::new())?
         .block(filter::Filter::new())?;
-    let module =
-        learn::original(module)?.block(plot::EegPlotBlock::new())?.block(filter::Notch::new())?;
+    let module = learn::original(module)?
+        .block(plot::EpochPlot::new())?
+        .block(plot::EegPlotBlock::new())?
+        .block(filter::Notch::new())?
+        .block(signal::ReReference::new())?
+        .block(signal::Resample::new())?
+        .block(artifacts::ArtifactRejection::new())?
+        .block(spectrum::PowerSpectrum::new())?
+        .block(plot::ErpPlot::new())?;
     learn::added(module)
 }
 

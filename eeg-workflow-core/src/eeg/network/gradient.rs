@@ -253,6 +253,7 @@ fn dropout_factors<F: Real>(shape: (usize, usize), share: f64, random: &mut Rand
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::eeg::network::DenseLayer;

@@ -1,0 +1,79 @@
+//! The blocks that change the reference or the sampling rate of recordings.
+
+use std::sync::Arc;
+
+use super::{EEG_DATA, shape};
+use crate::block::{
+    Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
+};
+use crate::eeg::Recording;
+
+const REFERENCE: &str = "Reference Channels";
+const RATE: &str = "Sampling Rate";
+
+/// Subtracts the mean of all or of some channels from the EEG channels of a recording.
+pub(super) struct ReReference(BlockSpec);
+
+impl ReReference {
+    pub(super) fn new() -> Self {
+        let hint = "Their mean is the new reference; none means all EEG channels";
+        let spec = BlockSpec::new("ReReference")
+            .family("PreProcessing")
+            .description("New reference of the EEG channels")
+            .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
+            .parameter(REFERENCE, PortType::STRING_ARRAY, "", hint);
+        Self(spec.output(EEG_DATA, PortType::EEG_DATA))
+    }
+}
+
+impl Block for ReReference {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let recording = inputs.object::<Recording>(EEG_DATA)?;
+        let mut names = cx.texts(REFERENCE);
+        names.retain(|name| !name.trim().is_empty());
+        if let [only] = names.as_slice()
+            && only.trim().eq_ignore_ascii_case("average")
+            && recording.channel_names().all(|name| name != only)
+        {
+            names.clear();
+        }
+        let changed = Arc::unwrap_or_clone(recording).rereferenced(&names);
+        let changed = changed.map_err(|error| BlockError::parameter(REFERENCE, error))?;
+        Ok(Outputs::one(Value::object(changed)))
+    }
+}
+
+/// Gives a recording another sampling rate.
+pub(super) struct Resample(BlockSpec);
+
+impl Resample {
+    pub(super) fn new() -> Self {
+        let spec = BlockSpec::new("Resample")
+            .family("PreProcessing")
+            .description("Another sampling rate, by way of the spectrum")
+            .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
+            .parameter(RATE, PortType::NUMBER, "", "Hz")
+            .required();
+        Self(spec.output(EEG_DATA, PortType::EEG_DATA))
+    }
+}
+
+impl Block for Resample {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let recording = inputs.object::<Recording>(EEG_DATA)?;
+        let rate = cx.float(RATE)?;
+        let rate = rate.ok_or_else(|| BlockError::parameter(RATE, "a value is required"))?;
+        let changed = Arc::unwrap_or_clone(recording).resampled(rate);
+        let changed = changed.map_err(|error| BlockError::parameter(RATE, error))?;
+        let text = shape(&changed);
+        Ok(Outputs::one(Value::object(changed)).show(Display::text(text)))
+    }
+}

@@ -1,0 +1,47 @@
+//! Rejection of epochs with artifacts.
+
+use rayon::prelude::*;
+
+use super::{ChannelKind, Epochs};
+
+/// What the EEG channels of a good epoch keep to. All amplitudes are in volts.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ArtifactLimits {
+    /// The greatest difference of two samples of a channel; more is an artifact.
+    pub peak_to_peak: Option<f64>,
+    /// The least difference of the greatest and the least sample; less is a dead channel.
+    pub flat: Option<f64>,
+}
+
+impl Epochs {
+    /// Without the epochs in which an EEG channel goes beyond the limits, as MNE's
+    /// `epochs.drop_bad(reject=dict(eeg=…), flat=dict(eeg=…))`. The drop log names the channels,
+    /// first those beyond the peak-to-peak limit, then the flat ones.
+    #[must_use]
+    pub fn without_artifacts(&self, limits: ArtifactLimits) -> Self {
+        let channels: Vec<usize> = (0..self.channel_count())
+            .filter(|c| self.channels().get(*c).is_some_and(|c| c.kind == ChannelKind::Eeg))
+            .collect();
+        let name = |c: &usize| self.channels().get(*c).map(|c| c.name.clone());
+        let reasons = |window: &mut Vec<f64>, epoch: usize| -> Vec<String> {
+            let (mut wild, mut dead) = (Vec::new(), Vec::new());
+            for c in &channels {
+                self.read(epoch, *c, window);
+                let ends = (f64::INFINITY, f64::NEG_INFINITY);
+                let (low, high) = window.iter().fold(ends, |(l, h), v| (l.min(*v), h.max(*v)));
+                let reach = high - low;
+                if limits.peak_to_peak.is_some_and(|most| reach > most) {
+                    wild.push(c);
+                }
+                if limits.flat.is_some_and(|least| reach < least) {
+                    dead.push(c);
+                }
+            }
+            wild.into_iter().chain(dead).filter_map(name).collect()
+        };
+        let all = (0..self.len()).into_par_iter();
+        let reasons: Vec<Vec<String>> =
+            all.map_init(|| vec![0.0; self.sample_count()], reasons).collect();
+        self.dropping(&reasons)
+    }
+}
