@@ -123,35 +123,38 @@ fn linear_discriminants_are_those_of_scikit_learn() {
     for case in golden()["lda"].as_array().unwrap() {
         let (x, y): (_, Vec<usize>) = (matrix(&case["x"]), list(&case["y"]));
         let classes = case["classes"].as_u64().unwrap() as usize;
-        let shrinkage = match case["shrinkage"].as_f64() {
-            Some(share) => Shrinkage::Fixed(share),
-            None => Shrinkage::Auto,
-        };
-        let what = format!("{:?} {classes} classes {shrinkage:?}", x.dim());
-        let lda = Lda::fit(x.view(), &y, classes, shrinkage).unwrap();
-        let (coefficients, intercepts) = match classes {
-            // scikit-learn keeps the difference.
-            2 => (
-                (&lda.coefficients.slice(s![1.., ..]) - &lda.coefficients.slice(s![..1, ..])),
-                Array1::from_elem(1, lda.intercepts[1] - lda.intercepts[0]),
-            ),
-            _ => (lda.coefficients.clone(), lda.intercepts.clone()),
-        };
-        close(coefficients.iter(), matrix(&case["coef"]).iter(), 1e-9, &what);
-        close(intercepts.iter(), &list::<f64>(&case["intercept"]), 1e-9, &what);
-        let network = lda.into_network().unwrap();
-        let own = network.predict(x.view()).unwrap();
-        close(own.iter(), matrix(&case["probabilities"]).iter(), 1e-9, &what);
-
-        let scores = Lda::cross_validate(x.view(), &y, classes, shrinkage, 5, None).unwrap();
-        for (own, expected) in scores.iter().zip(case["folds"].as_array().unwrap()) {
-            assert!(
-                (own.accuracy - expected["accuracy"].as_f64().unwrap()).abs() < 1e-12,
-                "{what}"
-            );
-            assert!((own.auc - expected["auc"].as_f64().unwrap()).abs() < 1e-12, "{what}");
-            assert_eq!(own.train + own.test, y.len());
+        for fit in case["fits"].as_array().unwrap() {
+            linear_discriminant(&x, &y, classes, fit);
         }
+    }
+}
+
+fn linear_discriminant(x: &Array2<f64>, y: &[usize], classes: usize, case: &Value) {
+    let shrinkage = match case["shrinkage"].as_f64() {
+        Some(share) => Shrinkage::Fixed(share),
+        None => Shrinkage::Auto,
+    };
+    let what = format!("{:?} {classes} classes {shrinkage:?}", x.dim());
+    let lda = Lda::fit(x.view(), y, classes, shrinkage).unwrap();
+    let (coefficients, intercepts) = match classes {
+        // scikit-learn keeps the difference.
+        2 => (
+            (&lda.coefficients.slice(s![1.., ..]) - &lda.coefficients.slice(s![..1, ..])),
+            Array1::from_elem(1, lda.intercepts[1] - lda.intercepts[0]),
+        ),
+        _ => (lda.coefficients.clone(), lda.intercepts.clone()),
+    };
+    close(coefficients.iter(), matrix(&case["coef"]).iter(), 1e-9, &what);
+    close(intercepts.iter(), &list::<f64>(&case["intercept"]), 1e-9, &what);
+    let network = lda.into_network().unwrap();
+    let own = network.predict(x.view()).unwrap();
+    close(own.iter(), matrix(&case["probabilities"]).iter(), 1e-9, &what);
+
+    let scores = Lda::cross_validate(x.view(), y, classes, shrinkage, 5, None).unwrap();
+    for (own, expected) in scores.iter().zip(case["folds"].as_array().unwrap()) {
+        assert!((own.accuracy - expected["accuracy"].as_f64().unwrap()).abs() < 1e-12, "{what}");
+        assert!((own.auc - expected["auc"].as_f64().unwrap()).abs() < 1e-12, "{what}");
+        assert_eq!(own.train + own.test, y.len());
     }
 }
 

@@ -18,7 +18,6 @@ import mne
 import numpy as np
 import pywt
 import sklearn
-from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -60,6 +59,7 @@ for samples, features, classes, scale in ((60, 5, 2, 1.0), (45, 4, 3, 1e-6), (30
     x = (random.standard_normal((samples, features)).round(3) + 0.7 * np.cos(y[:, None] * 2.0 + np.arange(features)).round(3)) * scale
     if features == 6:
         x[:, 3] = 0.25  # a feature that is constant
+    fits = []
     for shrinkage in ("auto", 0.1, 1.0, 0.0):
         if shrinkage == 0.0 and (features > 20 or features == 6):
             continue
@@ -70,8 +70,8 @@ for samples, features, classes, scale in ((60, 5, 2, 1.0), (45, 4, 3, 1e-6), (30
             p = fold.predict_proba(x[test])
             auc = roc_auc_score(y[test], p[:, 1]) if classes == 2 else roc_auc_score(y[test], p, multi_class="ovr", average="macro")
             scores.append({"accuracy": (fold.predict(x[test]) == y[test]).mean(), "auc": auc})
-        out["lda"].append({"x": x, "y": y, "classes": classes, "shrinkage": shrinkage, "coef": lda.coef_, "intercept": lda.intercept_,
-                           "probabilities": lda.predict_proba(x), "predicted": lda.predict(x), "folds": scores})
+        fits.append({"shrinkage": shrinkage, "coef": lda.coef_, "intercept": lda.intercept_, "probabilities": lda.predict_proba(x), "folds": scores})
+    out["lda"].append({"x": x, "y": y, "classes": classes, "fits": fits})
 
 # ---- area under the curve, with ties
 y = random.randint(0, 2, 50)

@@ -14,8 +14,8 @@ const MAX_CHUNKS: usize = 64;
 /// So many samples are sent through the network at once.
 const ROWS: usize = 256;
 
-/// A gigabyte of f32; training takes three times as much.
-const MAX_WEIGHTS: usize = 1 << 28;
+/// 256 MiB of f32; training takes three times as much.
+const MAX_WEIGHTS: usize = 1 << 26;
 
 /// A dense layer: `activation(x · weights + bias)`.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +113,7 @@ impl<F: Real> Network<F> {
     /// (`keras.initializers.GlorotUniform`; Glorot and Bengio 2010), biases of 0.
     ///
     /// # Errors
-    /// No inputs or no layers, or more than 2^28 weights.
+    /// No inputs or no layers, or more than 2^26 weights.
     pub fn glorot_uniform(
         inputs: usize,
         chain: &LayerChain,

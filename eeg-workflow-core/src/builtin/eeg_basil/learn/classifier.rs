@@ -22,6 +22,8 @@ const CLASSES: &str = "Number of Classes";
 const LEARNING_RATE: &str = "Learning Rate";
 const BATCH_SIZE: &str = "Batch Size";
 const SEED: &str = "Seed";
+/// So many epochs are told of in the log, evenly spread over more of them.
+const LINES: usize = 200;
 /// Of the split, as in scikit-learn's examples and the Python module.
 const SPLIT_SEED: u32 = 42;
 
@@ -175,9 +177,16 @@ fn split(cx: &Context<'_>, samples: usize) -> Result<Split, BlockError> {
         .map_err(|error: SplitError| BlockError::parameter(TEST_SIZE, error))
 }
 
+/// Reports the hundredths of the training, and what (at most [`LINES`]) epochs came to.
 fn report(cx: &Context<'_>, options: &FitOptions, progress: Progress) {
-    cx.progress(progress.batches as f64 / progress.of as f64);
-    if let Some((epoch, metrics)) = progress.finished {
+    let Progress { batches, of, finished } = progress;
+    let hundredths = |batches: usize| (batches as f64 / of as f64 * 100.0) as u32;
+    if batches == of || hundredths(batches) > hundredths(batches.saturating_sub(1)) {
+        cx.progress(batches as f64 / of as f64);
+    }
+    let every = options.epochs.div_ceil(LINES).max(1);
+    let told = |(epoch, _): &(usize, _)| epoch % every == 0 || *epoch == options.epochs;
+    if let Some((epoch, metrics)) = finished.filter(told) {
         let mut line = format!(
             "epoch {epoch}/{}: loss {:.4}, accuracy {:.4}",
             options.epochs, metrics.loss, metrics.accuracy
