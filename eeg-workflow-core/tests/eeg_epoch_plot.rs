@@ -7,8 +7,8 @@ mod eeg_support;
 use eeg_signal::{Worst, largest, note, recording, waves};
 use eeg_support::{json, number, numbers, reference};
 use eeg_workflow_core::eeg::{
-    EpochImage, EpochOptions, Epochs, FirFilter, Recording, plot_averages, plot_epochs, plot_erp,
-    plot_evoked, read,
+    EpochImage, EpochOptions, Epochs, FirFilter, PowerSpectrum, Recording, WelchOptions,
+    plot_averages, plot_epochs, plot_erp, plot_evoked, plot_spectrum, read,
 };
 use eeg_workflow_core::picture::{ColorScale, Format};
 use ndarray::Array2;
@@ -106,6 +106,27 @@ fn pictures_of_epochs_are_files_of_their_format() {
         }
     }
     assert!(plot_erp(&epochs, &["Oz"], Format::Png).unwrap_err().to_string().contains("\"Oz\""));
+}
+
+#[test]
+fn spectra_of_few_and_of_many_channels_are_drawn() {
+    for channels in [1, 5, 40] {
+        let raw = answers(channels);
+        let options = WelchOptions { n_fft: 500, ..WelchOptions::default() };
+        let spectrum = PowerSpectrum::welch(&raw, &options).unwrap();
+        let svg = String::from_utf8(plot_spectrum(&spectrum, Format::Svg).unwrap()).unwrap();
+        assert!(svg.contains("Frequency (Hz)") && svg.contains("µV²/Hz"));
+        assert_eq!(svg.contains(">C1<"), channels <= 16, "{channels}");
+        let png = plot_spectrum(&spectrum, Format::Png).unwrap();
+        assert!(png.starts_with(b"\x89PNG"));
+        keep(&format!("spectrum-{channels}.png"), &png);
+    }
+    // A dead channel has no power, and so no decibels.
+    let dead = PowerSpectrum::welch(
+        &recording(Array2::zeros((1, 600)), 100.0, vec![]),
+        &WelchOptions { n_fft: 100, ..WelchOptions::default() },
+    );
+    plot_spectrum(&dead.unwrap(), Format::Png).unwrap();
 }
 
 #[test]

@@ -212,7 +212,12 @@ fn fast_convolution_equals_the_definition() {
         let filter = FirFilter::band(sfreq, low, high).unwrap();
         let x = waves(3, n);
         let filtered = filter.apply(recording(x.clone(), sfreq, vec![]));
+        // Few channels are filtered block by block, many one by one.
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let stacked = ndarray::concatenate![ndarray::Axis(0), x, x];
+        let many = alone.install(|| filter.apply(recording(stacked, sfreq, vec![])));
         for c in 0..3 {
+            assert_eq!(many.channel(c + 3), filtered.channel(c), "{n} {low:?} {high:?}");
             let expected = by_definition(x.row(c).as_slice().unwrap(), filter.taps());
             assert_close(
                 &filtered.channel(c).unwrap(),

@@ -70,29 +70,35 @@ impl Convolver {
     /// zeros behind (MNE's `pad="reflect_limited"`). `parallel` says whether blocks are worth
     /// doing side by side.
     pub(super) fn apply(&self, signal: &mut [f64], workspace: &mut Workspace, parallel: bool) {
-        extend(signal, (self.taps - 1) / 2, &mut workspace.extended);
-        let extended = &workspace.extended;
+        let half = (self.taps - 1) / 2;
+        let Workspace { before, after, buffers } = workspace;
+        mirror(signal, half, before, after);
         if parallel {
+            let extended = [before.as_slice(), signal, after.as_slice()].concat();
             let blocks = signal.par_chunks_mut(self.step).enumerate();
             blocks.for_each_init(
                 || self.buffers(),
-                |buffers, (block, out)| self.block(extended, block, out, buffers),
+                |buffers, (block, out)| {
+                    fill(&mut buffers.signal, [extended.get(block * self.step..).unwrap_or(&[])]);
+                    self.block(out, buffers);
+                },
             );
             return;
         }
-        let buffers = workspace.buffers.get_or_insert_with(|| self.buffers());
-        for (block, out) in signal.chunks_mut(self.step).enumerate() {
-            self.block(extended, block, out, buffers);
+        let buffers = buffers.get_or_insert_with(|| self.buffers());
+        for start in (0..signal.len()).step_by(self.step) {
+            // Outputs take the place of inputs: those that the next block needs are kept.
+            let here = signal.get(start..).unwrap_or(&[]);
+            fill(&mut buffers.signal, [before, here, after]);
+            let kept = buffers.signal.get(self.step..self.step + half).unwrap_or(&[]);
+            before.iter_mut().zip(kept).for_each(|(to, from)| *to = *from);
+            let end = signal.len().min(start + self.step);
+            self.block(signal.get_mut(start..end).unwrap_or_default(), buffers);
         }
     }
 
-    /// The outputs of one block.
-    fn block(&self, extended: &[f64], block: usize, out: &mut [f64], buffers: &mut Buffers) {
-        let rest = extended.get(block * self.step..).unwrap_or(&[]);
-        let there = rest.len().min(buffers.signal.len());
-        let (filled, empty) = buffers.signal.split_at_mut(there);
-        filled.copy_from_slice(rest.get(..there).unwrap_or(&[]));
-        empty.fill(0.0);
+    /// The outputs of the block whose inputs are in the buffers.
+    fn block(&self, out: &mut [f64], buffers: &mut Buffers) {
         self.transform(buffers);
         let Buffers { signal, spectrum, scratch } = buffers;
         for (value, factor) in spectrum.iter_mut().zip(&self.response) {
@@ -104,28 +110,42 @@ impl Convolver {
     }
 }
 
+/// Puts the parts one behind the other, as much as there is room for, and zeros behind them.
+fn fill<const PARTS: usize>(mut to: &mut [f64], parts: [&[f64]; PARTS]) {
+    for part in parts {
+        let there = part.len().min(to.len());
+        let (filled, rest) = to.split_at_mut(there);
+        filled.copy_from_slice(part.get(..there).unwrap_or(&[]));
+        to = rest;
+    }
+    to.fill(0.0);
+}
+
 /// Memory that signals of one length are convolved in, one after the other.
 #[derive(Default)]
 pub(super) struct Workspace {
-    extended: Vec<f64>,
+    /// What comes before the samples at hand.
+    before: Vec<f64>,
+    /// What comes behind the signal's end.
+    after: Vec<f64>,
     buffers: Option<Buffers>,
 }
 
-/// `signal` with `half` more samples at each end.
-fn extend(signal: &[f64], half: usize, extended: &mut Vec<f64>) {
-    extended.clear();
+/// The `half` samples before and behind a signal: its odd reflection as far as it reaches, else
+/// zeros.
+fn mirror(signal: &[f64], half: usize, before: &mut Vec<f64>, after: &mut Vec<f64>) {
+    before.clear();
+    after.clear();
     let (Some(first), Some(last)) = (signal.first(), signal.last()) else {
         return;
     };
     let mirrored = half.min(signal.len() - 1);
-    extended.reserve(signal.len() + 2 * half);
-    extended.resize(half - mirrored, 0.0);
-    let before = signal.get(1..=mirrored).unwrap_or(&[]);
-    extended.extend(before.iter().rev().map(|x| 2.0 * first - x));
-    extended.extend_from_slice(signal);
-    let after = signal.get(signal.len() - 1 - mirrored..signal.len() - 1).unwrap_or(&[]);
-    extended.extend(after.iter().rev().map(|x| 2.0 * last - x));
-    extended.resize(signal.len() + 2 * half, 0.0);
+    before.resize(half - mirrored, 0.0);
+    let start = signal.get(1..=mirrored).unwrap_or(&[]);
+    before.extend(start.iter().rev().map(|x| 2.0 * first - x));
+    let end = signal.get(signal.len() - 1 - mirrored..signal.len() - 1).unwrap_or(&[]);
+    after.extend(end.iter().rev().map(|x| 2.0 * last - x));
+    after.resize(half, 0.0);
 }
 
 /// The FFT size with which `n` outputs of a kernel of `taps` cost least.

@@ -13,9 +13,32 @@
 //! println!("{:?} at {} Hz", recording.shape(), recording.sfreq());
 //! let events = recording.events()?;
 //! let cz = recording.pick_channels(&["Cz"])?;
-//! let png = eeg::EegPlot::default().to_png(&cz)?;
+//! let filter = eeg::FirFilter::band(cz.sfreq(), Some(0.1), Some(30.0))?;
+//! let epochs = eeg::Epochs::extract(&filter.apply(cz), &eeg::EpochOptions::default())?;
+//! let average = epochs.average()?;
+//! let png = eeg::plot_epochs(&epochs, eeg_workflow_core::picture::Format::Png)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Agreement
+//! The worst deviations from MNE-Python 1.13.2 on nine recordings and on made-up ones, relative
+//! to the largest value of the channel (of the coefficients) that is compared. Allowed is 1e-9
+//! of it and 1e-13 of the input, whose offsets of millivolts leave their rounding behind.
+//!
+//! | what | function | worst |
+//! |---|---|---|
+//! | [`FirFilter::band`] | `mne.filter.create_filter` | 3.6e-15 |
+//! | [`FirFilter::apply`] | `raw.filter` | 2.6e-13 |
+//! | [`FirFilter::notch`] | `raw.notch_filter` | 4.4e-15 |
+//! | [`Epochs::extract`] | `mne.Epochs` | 1.7e-13 |
+//! | [`Epochs::average`], [`Epochs::averages`] | `epochs.average` | 1.7e-13 |
+//! | [`EpochImage::of`] | `epochs.plot_image` | 1.8e-13 |
+//! | [`Recording::rereferenced`] | `raw.set_eeg_reference` | 0 |
+//! | [`Recording::resampled`] | `raw.resample` | 1.8e-15 |
+//! | [`PowerSpectrum::welch`] | `raw.compute_psd("welch")` | 2.1e-15 |
+//!
+//! Samples, events, ids, shapes, times and drop logs ([`Epochs::without_artifacts`] too) are
+//! equal.
 
 mod annotation;
 mod artifacts;

@@ -144,7 +144,7 @@ impl Plan {
         // What lies at half the lower of both rates stands for itself and for its mirror image.
         let shorter = self.new_padded < self.padded;
         let lower = self.new_padded.min(self.padded);
-        if lower % 2 == 0
+        if lower.is_multiple_of(2)
             && let Some(value) = resampled.get_mut(lower / 2)
         {
             *value *= if shorter { 2.0 } else { 0.5 };
@@ -152,7 +152,7 @@ impl Plan {
         if let Some(first) = resampled.first_mut() {
             first.im = 0.0;
         }
-        if self.new_padded % 2 == 0
+        if self.new_padded.is_multiple_of(2)
             && let Some(last) = resampled.last_mut()
         {
             last.im = 0.0;

@@ -200,7 +200,7 @@ impl Segments {
         }
         // The lengths fit, which is all that could fail.
         let _ = self.fft.process_with_scratch(segment, spectrum, scratch);
-        let nyquist = if self.n_fft % 2 == 0 { self.n_fft / 2 } else { usize::MAX };
+        let nyquist = if self.n_fft.is_multiple_of(2) { self.n_fft / 2 } else { usize::MAX };
         for (k, (sum, value)) in sum.iter_mut().zip(&*spectrum).enumerate() {
             let sides = if k == 0 || k == nyquist { 1.0 } else { 2.0 };
             *sum += value.norm_sqr() * sides * scale;
