@@ -6,6 +6,7 @@ mod channels;
 mod epochs;
 mod events;
 mod filter;
+mod learn;
 mod plot;
 mod provider;
 mod signal;
@@ -20,14 +21,15 @@ use crate::module::{Module, RegistryError};
 /// # Errors
 /// Two of its block types have one name; a test makes sure that none have.
 pub fn module() -> Result<Module, RegistryError> {
-    Module::new("EEG_Basil.zip:EEG_Basil")
+    let module = Module::new("EEG_Basil.zip:EEG_Basil")
         .block(provider::OfflineDataProvider::new())?
         .block(channels::ChannelSelection::new())?
         .block(channels::ChannelNames::new())?
         .block(events::EventAndIds::new())?
         .block(epochs::EpochExtraction::new())?
         .block(epochs::EpochAveraging::new())?
-        .block(filter::Filter::new())?
+        .block(filter::Filter::new())?;
+    let module = learn::original(module)?
         .block(plot::EpochPlot::new())?
         .block(plot::EegPlotBlock::new())?
         .block(filter::Notch::new())?
@@ -35,7 +37,8 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(signal::Resample::new())?
         .block(artifacts::ArtifactRejection::new())?
         .block(spectrum::PowerSpectrum::new())?
-        .block(plot::ErpPlot::new())
+        .block(plot::ErpPlot::new())?;
+    learn::added(module)
 }
 
 /// The port that recordings come in by and go out of.

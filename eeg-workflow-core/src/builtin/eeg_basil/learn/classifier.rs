@@ -1,0 +1,215 @@
+//! The block that trains a network.
+
+use std::fmt::Write;
+
+use ndarray::{Array2, Axis};
+
+use super::{FEATURE_VECTOR, MODEL, classes, float, whole};
+use crate::block::{
+    Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
+};
+use crate::eeg::network::{
+    self, Examples, FitOptions, LayerChain, NetworkError, Optimizer, Progress, Rule, TrainError,
+};
+use crate::eeg::{
+    FeatureVectors, Model, Split, SplitError, Weights, confusion_matrix, train_test_split,
+};
+
+const OPTIMIZER: &str = "Optimizer";
+const TEST_SIZE: &str = "Test Size";
+const EPOCHS: &str = "Number of Epochs";
+const CLASSES: &str = "Number of Classes";
+const LEARNING_RATE: &str = "Learning Rate";
+const BATCH_SIZE: &str = "Batch Size";
+const SEED: &str = "Seed";
+/// So many epochs are told of in the log, evenly spread over more of them.
+const LINES: usize = 200;
+/// Of the split, as in scikit-learn's examples and the Python module.
+const SPLIT_SEED: u32 = 42;
+
+/// Splits labelled vectors, trains a network of the connected layers on one part and tests it
+/// on the other.
+pub(super) struct NeuralNetworkClassifier(BlockSpec);
+
+impl NeuralNetworkClassifier {
+    pub(super) fn new() -> Self {
+        let spec = BlockSpec::new("NeuralNetworkClassifier")
+            .family("Classification")
+            .input(MODEL, PortType::MODEL, 0..=1)
+            .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 0..=1)
+            .parameter(OPTIMIZER, PortType::STRING, "adam", "Either, 'adam', 'adagrad', 'rmsprop'")
+            .parameter(TEST_SIZE, PortType::NUMBER, "0.33", "Test Train Split. Ratio of test size")
+            .parameter(EPOCHS, PortType::NUMBER, "100", "")
+            .parameter(CLASSES, PortType::NUMBER, "", "Number of Classification classes")
+            .output(MODEL, PortType::MODEL)
+            .parameter(LEARNING_RATE, PortType::NUMBER, "", "0.001 if left empty")
+            .parameter(BATCH_SIZE, PortType::NUMBER, "32", "Vectors that make one step")
+            .parameter(
+                SEED,
+                PortType::NUMBER,
+                "0",
+                "What weights, order and dropout depend on; the same seed gives the same model",
+            );
+        Self(spec)
+    }
+}
+
+impl Block for NeuralNetworkClassifier {
+    fn spec(&self) -> &BlockSpec {
+        &self.0
+    }
+
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let layers = inputs.take_optional(MODEL).ok_or_else(|| {
+            BlockError::input(MODEL, "no layers are connected: NeuralNetworkLayer blocks make them")
+        })?;
+        let layers = layers.downcast::<LayerChain>().map_err(|value| {
+            let what = value.type_name();
+            BlockError::input(MODEL, format_args!("expected layers to train, got {what}"))
+        })?;
+        let vectors = inputs.object::<FeatureVectors>(FEATURE_VECTOR)?;
+        let classes = classes(&vectors)?;
+        let labels = class_labels(cx, &layers, &vectors)?;
+        let options = options(cx)?;
+        let split = split(cx, vectors.len())?;
+
+        let part = |samples: &[usize]| -> (Array2<f32>, Vec<usize>) {
+            let features = vectors.values().select(Axis(0), samples).mapv(|v| v as f32);
+            (features, samples.iter().filter_map(|i| classes.get(*i).copied()).collect())
+        };
+        let (train, test) = (part(&split.train), part(&split.test));
+        let train = Examples { features: train.0.view(), classes: &train.1 };
+        let test = Examples { features: test.0.view(), classes: &test.1 };
+        if layers.layers().last().is_some_and(|last| last.dropout() > 0.0) {
+            cx.log("the dropout of the last layer is left out: it would change the probabilities");
+        }
+        let step = |progress: Progress| -> Result<(), Stopped> {
+            report(cx, &options, progress);
+            cx.check().map_err(Stopped)
+        };
+        let (network, history) = network::fit(&layers, train, Some(test), &options, step)
+            .map_err(|Stopped(error)| error)?;
+
+        let accuracy = |examples| {
+            network::accuracy(&network, examples).map_err(|error| Stopped::from(error).0)
+        };
+        let mut text = format!(
+            "Training Accuracy: {}\nValidation Accuracy: {}\nNo. of Training Samples: {}\n",
+            float(accuracy(train)?),
+            float(accuracy(test)?),
+            split.train.len(),
+        );
+        let model = Model::new(Weights::Single(network), labels).map_err(BlockError::from_error)?;
+        text.push_str(&confusion(&model, test)?);
+        let model = model.with_history(history);
+        Ok(Outputs::one(Value::object(model)).show(Display::text(text)))
+    }
+}
+
+/// An error of training, or the reason to stop it.
+struct Stopped(BlockError);
+
+impl From<TrainError> for Stopped {
+    fn from(error: TrainError) -> Self {
+        Self(match &error {
+            TrainError::LastActivation { .. }
+            | TrainError::Network(NetworkError::TooLarge { .. } | NetworkError::NoLayers) => {
+                BlockError::input(MODEL, error)
+            }
+            TrainError::NoExamples => BlockError::input(FEATURE_VECTOR, error),
+            TrainError::BatchSize => BlockError::parameter(BATCH_SIZE, error),
+            TrainError::Diverged { .. } => BlockError::parameter(LEARNING_RATE, error),
+            _ => BlockError::from_error(error),
+        })
+    }
+}
+
+/// A label for each class, once the classes fit the layers and the vectors.
+fn class_labels(
+    cx: &Context<'_>,
+    layers: &LayerChain,
+    vectors: &FeatureVectors,
+) -> Result<Vec<String>, BlockError> {
+    let mut labels = vectors.class_labels().to_vec();
+    let labelled = labels.len();
+    let count = whole(cx, CLASSES, 1)?.map_or(labelled, |count| count as usize);
+    let refused = |problem: String| Err(BlockError::parameter(CLASSES, problem));
+    if count < 2 {
+        return refused(format!("{count} class: there is nothing to tell apart"));
+    }
+    if count < labelled {
+        return refused(format!("{count} classes, but the vectors are labelled as {labelled}"));
+    }
+    if let Some(last) = layers.layers().last()
+        && last.units() != count
+    {
+        let units = last.units();
+        return refused(format!("{count} classes, but the last layer has {units} units"));
+    }
+    // Classes that no label names and no vector belongs to.
+    labels.extend((labelled..count).map(|class| format!("class {class}")));
+    Ok(labels)
+}
+
+fn options(cx: &Context<'_>) -> Result<FitOptions, BlockError> {
+    let name = cx.text(OPTIMIZER);
+    let rule = match name.trim() {
+        "" | "None" => Ok(Rule::Adam),
+        name => name.parse(),
+    };
+    let rule = rule.map_err(|error| BlockError::parameter(OPTIMIZER, error))?;
+    let learning_rate = cx.float(LEARNING_RATE)?.unwrap_or(Optimizer::LEARNING_RATE);
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        let problem = format!("{learning_rate} is not above 0");
+        return Err(BlockError::parameter(LEARNING_RATE, problem));
+    }
+    Ok(FitOptions {
+        optimizer: Optimizer { rule, learning_rate },
+        epochs: whole(cx, EPOCHS, 1)?.unwrap_or(100) as usize,
+        batch_size: whole(cx, BATCH_SIZE, 1)?.unwrap_or(32) as usize,
+        seed: whole(cx, SEED, 0)?.unwrap_or(0).into(),
+    })
+}
+
+fn split(cx: &Context<'_>, samples: usize) -> Result<Split, BlockError> {
+    let test_size = cx.float(TEST_SIZE)?.unwrap_or(0.33);
+    train_test_split(samples, test_size, SPLIT_SEED)
+        .map_err(|error: SplitError| BlockError::parameter(TEST_SIZE, error))
+}
+
+/// Reports the hundredths of the training, and what (at most [`LINES`]) epochs came to.
+fn report(cx: &Context<'_>, options: &FitOptions, progress: Progress) {
+    let Progress { batches, of, finished } = progress;
+    let hundredths = |batches: usize| (batches as f64 / of as f64 * 100.0) as u32;
+    if batches == of || hundredths(batches) > hundredths(batches.saturating_sub(1)) {
+        cx.progress(batches as f64 / of as f64);
+    }
+    let every = options.epochs.div_ceil(LINES).max(1);
+    let told = |(epoch, _): &(usize, _)| epoch % every == 0 || *epoch == options.epochs;
+    if let Some((epoch, metrics)) = finished.filter(told) {
+        let mut line = format!(
+            "epoch {epoch}/{}: loss {:.4}, accuracy {:.4}",
+            options.epochs, metrics.loss, metrics.accuracy
+        );
+        if let Some((loss, accuracy)) = metrics.validation {
+            let _ = write!(line, ", validation loss {loss:.4}, validation accuracy {accuracy:.4}");
+        }
+        cx.log(line);
+    }
+}
+
+/// How often test vectors of each class were taken for each class.
+fn confusion(model: &Model, test: Examples<'_, f32>) -> Result<String, BlockError> {
+    let features = FeatureVectors::new(test.features.mapv(f64::from), vec![0; test.classes.len()]);
+    let features = features.map_err(BlockError::from_error)?;
+    let predicted = model.predict(&features).map_err(BlockError::from_error)?;
+    let labels = model.class_labels();
+    let matrix = confusion_matrix(test.classes, &predicted.classes, labels.len());
+    let mut text =
+        "Confusion Matrix (a row for each true class, a column for each predicted one):".to_owned();
+    for (label, row) in labels.iter().zip(matrix.rows()) {
+        let counts: Vec<String> = row.iter().map(u64::to_string).collect();
+        let _ = write!(text, "\n{label}: {}", counts.join(" "));
+    }
+    Ok(text)
+}

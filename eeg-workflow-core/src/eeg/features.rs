@@ -1,0 +1,367 @@
+//! Feature vectors: what a classifier sees of an epoch.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use super::{Epochs, LabelError, Labels, Wavelet};
+
+/// Vectors x features, with the event id that each vector comes from and, once they were
+/// labelled, its class. A value: labelling gives new vectors that share the features.
+///
+/// ```
+/// use eeg_workflow_core::eeg::{FeatureVectors, Labels};
+/// use ndarray::array;
+///
+/// let vectors = FeatureVectors::new(array![[0.6, 0.8], [1.0, 0.0], [0.0, 1.0]], vec![1, 2, 5])?;
+/// let labelled = vectors.labelled(&Labels::parse(&["5", "1"])?)?;
+/// assert_eq!(labelled.event_ids(), [1, 5]);
+/// assert_eq!(labelled.classes(), Some(&[1, 0][..]));
+/// assert_eq!(vectors.classes(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureVectors {
+    values: Arc<Array2<f64>>,
+    event_ids: Arc<[i32]>,
+    classes: Option<Classes>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Classes {
+    of_vectors: Arc<[usize]>,
+    labels: Arc<[String]>,
+}
+
+/// Why there are no feature vectors.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeatureError {
+    /// An id for each vector is needed.
+    #[error("{vectors} vectors, but {event_ids} event ids")]
+    Shape {
+        /// How many vectors there are.
+        vectors: usize,
+        /// How many ids there are.
+        event_ids: usize,
+    },
+    /// There is no epoch to take features from.
+    #[error("there are no epochs to take features from")]
+    NoEpochs,
+    /// The epochs have no channels or no samples.
+    #[error(
+        "the epochs have {channels} channels of {samples} samples: there are no features in them"
+    )]
+    NoSamples {
+        /// How many channels an epoch has.
+        channels: usize,
+        /// How many samples a channel has.
+        samples: usize,
+    },
+    /// A vector of zeros has no direction.
+    #[error(
+        "the epoch at sample {sample} (event id {id}) has features of zero only, which cannot be scaled to norm 1"
+    )]
+    ZeroNorm {
+        /// The sample of the epoch's event.
+        sample: i64,
+        /// The id of the epoch's event.
+        id: i32,
+    },
+    /// A feature is infinite or not a number.
+    #[error("the epoch at sample {sample} (event id {id}) has a feature that is {value}")]
+    NotFinite {
+        /// The sample of the epoch's event.
+        sample: i64,
+        /// The id of the epoch's event.
+        id: i32,
+        /// The feature.
+        value: f64,
+    },
+    /// More levels of the wavelet transform than make sense, or none.
+    #[error(
+        "a wavelet transform of {level} levels: 1 to {} are possible",
+        FeatureVectors::MAX_LEVEL
+    )]
+    Level {
+        /// The level that was asked for.
+        level: u32,
+    },
+    /// No time window was given.
+    #[error("no time window is given")]
+    NoWindow,
+    /// A window that is not inside the epochs.
+    #[error("the window {window} s is not inside the epochs, which go from {first} s to {last} s")]
+    Outside {
+        /// The window.
+        window: TimeWindow,
+        /// The time of the first sample, in seconds.
+        first: f64,
+        /// The time of the last sample, in seconds.
+        last: f64,
+    },
+}
+
+/// A range of times in seconds from the event, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimeWindow {
+    start: f64,
+    end: f64,
+}
+
+/// A text that is no time window.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{text}\" is no time window: two times in seconds with a colon between, such as 0.2:0.4, are"
+)]
+pub struct TimeWindowError {
+    /// The text.
+    pub text: String,
+}
+
+impl TimeWindow {
+    /// From `start` to `end`, in seconds; none unless both are finite and in this order.
+    pub fn new(start: f64, end: f64) -> Option<Self> {
+        (start.is_finite() && end.is_finite() && start <= end).then_some(Self { start, end })
+    }
+}
+
+impl std::str::FromStr for TimeWindow {
+    type Err = TimeWindowError;
+
+    fn from_str(text: &str) -> Result<Self, TimeWindowError> {
+        let parts = text.split_once(':');
+        let window = parts.and_then(|(start, end)| {
+            Self::new(start.trim().parse().ok()?, end.trim().parse().ok()?)
+        });
+        window.ok_or_else(|| TimeWindowError { text: text.to_owned() })
+    }
+}
+
+impl std::fmt::Display for TimeWindow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.start, self.end)
+    }
+}
+
+impl FeatureVectors {
+    /// The highest level of [`Self::from_wavelet`].
+    pub const MAX_LEVEL: u32 = 32;
+
+    /// Vectors x features, with an event id for each vector.
+    ///
+    /// # Errors
+    /// [`FeatureError::Shape`].
+    pub fn new(values: Array2<f64>, event_ids: Vec<i32>) -> Result<Self, FeatureError> {
+        if values.nrows() != event_ids.len() {
+            let (vectors, event_ids) = (values.nrows(), event_ids.len());
+            return Err(FeatureError::Shape { vectors, event_ids });
+        }
+        let values = Arc::new(values.as_standard_layout().into_owned());
+        Ok(Self { values, event_ids: event_ids.into(), classes: None })
+    }
+
+    /// A vector for each epoch: for each channel in order the approximation coefficients after
+    /// `level` steps of the wavelet transform (`pywt.wavedec(channel, wavelet, level=level)[0]`),
+    /// one channel after the other, divided by the Euclidean norm of the whole. The vectors are
+    /// ordered by event id, those of one id by time.
+    ///
+    /// # Errors
+    /// There are no epochs or samples, a vector cannot be scaled, or the level is out of range.
+    pub fn from_wavelet(
+        epochs: &Epochs,
+        wavelet: Wavelet,
+        level: u32,
+    ) -> Result<Self, FeatureError> {
+        if level == 0 || level > Self::MAX_LEVEL {
+            return Err(FeatureError::Level { level });
+        }
+        let samples = epochs.sample_count();
+        let count = (0..level).fold(samples, |n, _| wavelet.coefficient_count(n));
+        let vectors = Self::of_channels(epochs, count, |channel, features| {
+            features.copy_from_slice(&wavelet.approximation(channel, level));
+        })?;
+        vectors.with_unit_norm(epochs)
+    }
+
+    /// A vector for each epoch: for each channel in order its mean amplitude, in volts, in each
+    /// of the time windows. A window's mean is that of
+    /// `mne.Epochs.crop(start, end).get_data().mean(axis=-1)`: its ends are rounded to samples
+    /// (`round(start * sfreq)`, half to even) and both are included. Ordered as
+    /// [`Self::from_wavelet`]; not scaled.
+    ///
+    /// # Errors
+    /// There are no epochs, samples or windows, or a window is not inside the epochs.
+    pub fn from_windows(epochs: &Epochs, windows: &[TimeWindow]) -> Result<Self, FeatureError> {
+        if windows.is_empty() {
+            return Err(FeatureError::NoWindow);
+        }
+        let (samples, sfreq) = (epochs.sample_count(), epochs.sfreq());
+        let range = |window: &TimeWindow| {
+            let place = |time: f64| {
+                let sample = (time * sfreq).round_ties_even() - epochs.info().first as f64;
+                (sample >= 0.0 && sample < samples as f64).then_some(sample as usize)
+            };
+            let last = epochs.info().first + i64::try_from(samples).unwrap_or(i64::MAX) - 1;
+            let (first, last) = (epochs.tmin(), last as f64 / sfreq);
+            let ends = place(window.start).zip(place(window.end));
+            ends.ok_or(FeatureError::Outside { window: *window, first, last })
+        };
+        if samples == 0 {
+            return Err(FeatureError::NoSamples { channels: epochs.channel_count(), samples });
+        }
+        let ranges = windows.iter().map(range).collect::<Result<Vec<_>, _>>()?;
+        Self::of_channels(epochs, ranges.len(), |channel, features| {
+            for (feature, (first, last)) in features.iter_mut().zip(&ranges) {
+                let window = channel.get(*first..=*last).unwrap_or_default();
+                *feature = window.iter().sum::<f64>() / window.len() as f64;
+            }
+        })
+    }
+
+    /// `count` features of each channel of each epoch, by event id and then by time.
+    fn of_channels(
+        epochs: &Epochs,
+        count: usize,
+        features_of: impl Fn(&[f64], &mut [f64]) + Sync,
+    ) -> Result<Self, FeatureError> {
+        let (n_epochs, channels, samples) = epochs.shape();
+        if n_epochs == 0 {
+            return Err(FeatureError::NoEpochs);
+        }
+        if channels == 0 || samples == 0 || count == 0 {
+            return Err(FeatureError::NoSamples { channels, samples });
+        }
+        let order = order(epochs);
+        let mut values = vec![0.0; n_epochs * channels * count];
+        values.par_chunks_mut(channels * count).zip(&order).for_each_init(
+            || vec![0.0; samples],
+            |row, (vector, epoch)| {
+                for (channel, features) in vector.chunks_mut(count).enumerate() {
+                    epochs.read(*epoch, channel, row);
+                    features_of(row, features);
+                }
+            },
+        );
+        let ids = epochs.event_ids();
+        let ids = order.iter().filter_map(|epoch| ids.get(*epoch).copied()).collect();
+        let values = Array2::from_shape_vec((n_epochs, channels * count), values);
+        // The shape is that of the buffer.
+        let vectors = Self::new(values.unwrap_or_default(), ids)?;
+        vectors.finite(epochs)
+    }
+
+    fn finite(self, epochs: &Epochs) -> Result<Self, FeatureError> {
+        for (vector, (sample, id)) in self.values.rows().into_iter().zip(named(epochs)) {
+            if let Some(value) = vector.iter().copied().find(|v| !v.is_finite()) {
+                return Err(FeatureError::NotFinite { sample, id, value });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The same vectors, each divided by its Euclidean norm. `epochs` are what they were made
+    /// of, to name the one that cannot be scaled.
+    ///
+    /// # Errors
+    /// [`FeatureError::ZeroNorm`].
+    pub fn with_unit_norm(mut self, epochs: &Epochs) -> Result<Self, FeatureError> {
+        let values = Arc::make_mut(&mut self.values);
+        for (mut vector, (sample, id)) in values.rows_mut().into_iter().zip(named(epochs)) {
+            // Volts squared are tiny: scaled by the largest first, nothing underflows.
+            let largest = vector.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+            let norm = largest * vector.iter().map(|v| (v / largest).powi(2)).sum::<f64>().sqrt();
+            if largest == 0.0 {
+                return Err(FeatureError::ZeroNorm { sample, id });
+            }
+            vector.iter_mut().for_each(|v| *v /= norm);
+        }
+        Ok(self)
+    }
+
+    /// The vectors whose event id some label lists, in their order, with their classes: class i
+    /// is entry i of the labels. Classes that the vectors had before do not matter.
+    ///
+    /// # Errors
+    /// [`LabelError::NothingListed`] when no vector is left.
+    pub fn labelled(&self, labels: &Labels) -> Result<Self, LabelError> {
+        let classes: Vec<Option<usize>> =
+            self.event_ids.iter().map(|id| labels.class_of(*id)).collect();
+        let kept: Vec<usize> =
+            classes.iter().enumerate().filter_map(|(i, class)| class.map(|_| i)).collect();
+        if kept.is_empty() {
+            let mut present = self.event_ids.to_vec();
+            present.sort_unstable();
+            present.dedup();
+            return Err(LabelError::NothingListed { present });
+        }
+        let all = kept.len() == self.len();
+        let values = if all {
+            Arc::clone(&self.values)
+        } else {
+            Arc::new(self.values.select(Axis(0), &kept))
+        };
+        let event_ids = kept.iter().filter_map(|i| self.event_ids.get(*i).copied()).collect();
+        let classes = Classes {
+            of_vectors: classes.into_iter().flatten().collect(),
+            labels: labels.names().into(),
+        };
+        Ok(Self { values, event_ids, classes: Some(classes) })
+    }
+
+    /// How many vectors there are.
+    pub fn len(&self) -> usize {
+        self.event_ids.len()
+    }
+
+    /// Whether there are no vectors.
+    pub fn is_empty(&self) -> bool {
+        self.event_ids.is_empty()
+    }
+
+    /// How many features each vector has.
+    pub fn feature_count(&self) -> usize {
+        self.values.ncols()
+    }
+
+    /// Vectors x features, in standard layout.
+    pub fn values(&self) -> ArrayView2<'_, f64> {
+        self.values.view()
+    }
+
+    /// The event id of each vector.
+    pub fn event_ids(&self) -> &[i32] {
+        &self.event_ids
+    }
+
+    /// The class of each vector; None when they are not labelled.
+    pub fn classes(&self) -> Option<&[usize]> {
+        self.classes.as_ref().map(|classes| &*classes.of_vectors)
+    }
+
+    /// The name of each class: its event ids with commas between. Empty when the vectors are not
+    /// labelled.
+    pub fn class_labels(&self) -> &[String] {
+        self.classes.as_ref().map(|classes| &*classes.labels).unwrap_or_default()
+    }
+
+    /// Bytes of memory.
+    pub fn byte_size(&self) -> usize {
+        self.values.len() * size_of::<f64>() + self.len() * size_of::<(i32, usize)>()
+    }
+}
+
+/// The epochs by event id, those of one id by time.
+fn order(epochs: &Epochs) -> Vec<usize> {
+    let ids = epochs.event_ids();
+    let mut order: Vec<usize> = (0..epochs.len()).collect();
+    order.sort_by_key(|epoch| ids.get(*epoch).copied());
+    order
+}
+
+/// Sample and id of the event behind each vector.
+fn named(epochs: &Epochs) -> impl Iterator<Item = (i64, i32)> {
+    let events = epochs.events();
+    order(epochs).into_iter().filter_map(|e| events.get(e)).map(|event| (event.sample, event.id))
+}
