@@ -4,12 +4,14 @@
 mod eeg_support;
 
 use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use eeg_support::{json, marker, reference, written};
 use eeg_workflow_core::block::{Display, Field, FileRoots, Port};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::eeg::{FeatureVectors, Model};
-use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Outcome, Report, RunOptions};
+use eeg_workflow_core::engine::{Engine, EngineOptions, Event, Keep, Outcome, Report, RunOptions};
 use eeg_workflow_core::workflow::{BlockId, Plan, Workflow};
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -25,6 +27,10 @@ struct Ran {
 /// Runs blocks (type, values), numbered from 1, with edges (from, to) along ports of the one
 /// name that both ends know.
 fn run(folder: &Path, blocks: &[(&str, Value)], edges: &[(usize, usize)]) -> Ran {
+    run_document(folder, &document(blocks, edges))
+}
+
+fn document(blocks: &[(&str, Value)], edges: &[(usize, usize)]) -> Value {
     let registry = builtin::registry().unwrap();
     let module = registry.get(MODULE).unwrap();
     let spec = |id: usize| module.get(blocks[id - 1].0).unwrap().spec();
@@ -38,19 +44,21 @@ fn run(folder: &Path, blocks: &[(&str, Value)], edges: &[(usize, usize)]) -> Ran
             "block2": to, "connector2": [port, "input"],
         })
     };
-    let document = json!({
+    json!({
         "blocks": blocks.iter().enumerate().map(block).collect::<Vec<_>>(),
         "edges": edges.iter().enumerate().map(edge).collect::<Vec<_>>(),
-    });
-    run_document(folder, &document)
+    })
 }
 
 fn run_document(folder: &Path, document: &Value) -> Ran {
+    run_with(document, RunOptions { files: Some(FileRoots::new(folder)), ..RunOptions::default() })
+}
+
+fn run_with(document: &Value, options: RunOptions) -> Ran {
     let workflow = Workflow::from_json(&document.to_string()).unwrap();
     let plan = workflow.plan(&builtin::registry().unwrap()).unwrap();
     let engine = Engine::new(EngineOptions { threads: Some(2), ..EngineOptions::default() });
-    let files = Some(FileRoots::new(folder));
-    let options = RunOptions { keep: Keep::All, files, ..RunOptions::default() };
+    let options = RunOptions { keep: Keep::All, ..options };
     let report = engine.unwrap().start(&plan, options).wait();
     Ran { plan, report }
 }
@@ -242,6 +250,63 @@ fn a_network_is_trained_kept_and_used_on_vectors() {
     let Display::Table { columns, .. } = used.display(8) else { panic!("no table") };
     assert_eq!(columns.len(), 5, "without labels there is no class");
     assert!(used.failure(9).contains("not trained in epochs"));
+}
+
+/// A recording's vectors into a network that is trained for so many epochs: block 7.
+fn training(epochs: &str) -> Value {
+    let blocks = [
+        provider(),
+        ("EpochExtraction", json!({})),
+        ("WaveletTransform", json!({"Level": "4"})),
+        ("FeatureLabeling", json!({"Labels": ["1", "2,3"]})),
+        layer(4, "relu", "0"),
+        layer(2, "softmax", "0"),
+        classifier("2", epochs),
+    ];
+    document(&blocks, &[(1, 2), (2, 3), (3, 4), (5, 6), (6, 7), (4, 7)])
+}
+
+#[test]
+fn training_tells_loss_and_accuracy_of_each_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let (sender, events) = mpsc::channel::<Event>();
+    let options = RunOptions {
+        listener: Some(Arc::new(sender)),
+        files: Some(FileRoots::new(folder.path())),
+        ..RunOptions::default()
+    };
+    run_with(&training("12"), options).text(7);
+    let (mut fractions, mut lines) = (Vec::new(), Vec::new());
+    for event in events {
+        match event {
+            Event::BlockProgress { fraction, .. } => fractions.push(fraction),
+            Event::BlockLog { line, .. } => lines.push(line.to_string()),
+            _ => {}
+        }
+    }
+    // 40 vectors are two batches an epoch.
+    assert_eq!(fractions.len(), 24);
+    assert!(fractions.is_sorted() && fractions.last() == Some(&1.0));
+    let epochs: Vec<&String> = lines.iter().filter(|line| line.starts_with("epoch ")).collect();
+    assert_eq!(epochs.len(), 12);
+    assert!(epochs[11].starts_with("epoch 12/12: loss 0."), "{}", epochs[11]);
+    assert!(epochs[11].contains("validation accuracy"));
+}
+
+#[test]
+fn training_stops_when_its_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let options = RunOptions {
+        block_deadline: Some(Duration::from_secs(2)),
+        files: Some(FileRoots::new(folder.path())),
+        ..RunOptions::default()
+    };
+    let begun = Instant::now();
+    let error = run_with(&training("1000000000"), options).failure(7);
+    assert_eq!(error, "timed out after 2 s");
+    assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

@@ -206,8 +206,7 @@ fn activations_and_optimizers_are_those_of_keras() {
         let steps: Vec<Vec<f64>> = list(&golden["optimizers"][rule.to_string()]);
         for ((t, gradient), expected) in (1..).zip(&gradients).zip(&steps) {
             optimizer.step(t, &mut weights, gradient, &mut first, &mut second);
-            // Keras has its constants in f32 (0.001 is 0.0010000000475), whatever it computes in.
-            close(&weights, expected, 1e-8, &format!("{rule} step {t}"));
+            close(&weights, expected, 1e-12, &format!("{rule} step {t}"));
         }
     }
 }
@@ -245,7 +244,7 @@ fn outputs_loss_and_the_first_step_are_those_of_keras() {
         let (mut first, mut second) = (vec![0.0; weights.len()], vec![0.0; weights.len()]);
         optimizer.step(1, &mut weights, &gradient, &mut first, &mut second);
         let expected: Vec<f64> = after.weights.iter().chain(&after.bias).copied().collect();
-        close(&weights, &expected, 1e-8, "after a step");
+        close(&weights, &expected, 1e-12, "after a step");
     }
 }
 

@@ -31,6 +31,9 @@ struct Buffers {
 impl Convolver {
     /// For signals of `n` samples or fewer.
     pub(super) fn new(kernel: &[f64], n: usize) -> Self {
+        // From any sample to the farthest one of the signal with its reflections.
+        let (half, reach) = (kernel.len() / 2, 2 * n.saturating_sub(1));
+        let kernel = kernel.get(half - half.min(reach)..=half + half.min(reach)).unwrap_or(kernel);
         let size = block_size(n, kernel.len());
         let mut planner = RealFftPlanner::new();
         let forward = planner.plan_fft_forward(size);

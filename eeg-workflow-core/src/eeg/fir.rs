@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// Taps times (transition width / sampling rate) that a Hamming window needs.
 const HAMMING_LENGTH: f64 = 3.3;
-/// Longer filters are refused: 128 MB of coefficients, and nobody's recording.
-const MAX_TAPS: f64 = 16_777_215.0;
+/// Longer filters are refused: at 1000 Hz this one has more than an hour.
+const MAX_TAPS: f64 = 4_194_303.0;
 
 /// A symmetric FIR filter of odd length, to be applied without a delay.
 ///
