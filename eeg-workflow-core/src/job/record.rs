@@ -7,8 +7,10 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::report::Report;
 use super::{ModuleUse, Timestamp};
 use crate::block::Value;
+use crate::workflow::{InvalidWorkflow, Workflow};
 
 /// The number of a job. Numbers grow, and are never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,6 +177,37 @@ impl Job {
     pub fn summary(&self) -> JobSummary {
         let JobState { status, ended, .. } = self.state;
         JobSummary { id: self.id, status, started: self.started, ended }
+    }
+
+    /// The job's details as JSON text, in the form of
+    /// [`JobService::details`](super::JobService::details). The job need not be one of a
+    /// service:
+    ///
+    /// ```
+    /// use eeg_workflow_core::job::{Job, JobId, JobState, JobStatus, Timestamp};
+    ///
+    /// let job = Job {
+    ///     id: JobId(0),
+    ///     owner: 0,
+    ///     started: Timestamp::now(),
+    ///     document: r#"{"blocks": [], "edges": []}"#.into(),
+    ///     modules: Vec::new(),
+    ///     state: JobState { status: JobStatus::Completed, ..JobState::default() },
+    /// };
+    /// assert!(job.details()?.ends_with(r#""id":0,"endTime":"","status":"COMPLETED"}"#));
+    /// # Ok::<(), eeg_workflow_core::workflow::InvalidWorkflow>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The document cannot be read.
+    pub fn details(&self) -> Result<String, InvalidWorkflow> {
+        let workflow = Workflow::from_json(&self.document)?;
+        Ok(self.report(&workflow).details())
+    }
+
+    /// The job, whose document this workflow is, for those who read JSON.
+    pub(super) fn report<'a>(&'a self, workflow: &'a Workflow) -> Report<'a> {
+        Report { id: self.id, started: self.started, workflow, state: &self.state }
     }
 }
 

@@ -10,7 +10,6 @@ use super::events::Subscription;
 use super::keeper::Keeper;
 use super::live::{Live, Save};
 use super::queue::{Limits, Queue};
-use super::report::Report;
 use super::{
     Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
     Shown, StoreError, Timestamp, lock,
@@ -249,9 +248,7 @@ impl JobService {
             return Ok(Some(job.details()));
         }
         let Some(job) = self.inner.stored(owner, id)? else { return Ok(None) };
-        let workflow = Workflow::from_json(&job.document).map_err(JobError::Document)?;
-        let Job { started, state, .. } = &job;
-        Ok(Some(Report { id, started: *started, workflow: &workflow, state }.details()))
+        job.details().map(Some).map_err(JobError::Document)
     }
 
     /// The owner's jobs, newest first: at most `limit` of those before `before`, or of all.
@@ -331,7 +328,7 @@ impl JobService {
         }
         let Some(job) = self.inner.stored(owner, id)? else { return Ok(None) };
         let workflow = Workflow::from_json(&job.document).map_err(JobError::Document)?;
-        let report = Report { id, started: job.started, workflow: &workflow, state: &job.state };
+        let report = job.report(&workflow);
         let last = job.state.events.max(2);
         let after = if after > last { 0 } else { after };
         let mut events = Vec::new();

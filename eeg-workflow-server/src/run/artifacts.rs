@@ -1,23 +1,13 @@
-//! What blocks show, and the folder where the files that they make go.
+//! The folder where the files go that blocks make.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use eeg_workflow_core::block::Display;
-use serde::Serialize;
+use eeg_workflow_core::job::Shown;
 
 use crate::cli::RunOptions;
-
-/// What a block shows, as it is on the wire; files by their names in the folder.
-#[derive(Serialize)]
-#[serde(tag = "type", content = "value", rename_all = "UPPERCASE")]
-pub(super) enum Shown {
-    String(String),
-    Graph { filename: String },
-    File { filename: String },
-    Table { columns: Vec<String>, rows: Vec<Vec<String>> },
-}
 
 /// The folder for artifacts, made when there is something to put into it.
 pub(super) struct Folder {
@@ -44,17 +34,17 @@ impl Folder {
     /// What a block shows; if it is a file, the file is written.
     pub(super) fn keep(&mut self, block: &str, display: &Display) -> io::Result<Shown> {
         Ok(match display {
-            Display::Text(text) => Shown::String(text.to_string()),
+            Display::Text(text) => Shown::Text(text.clone()),
             Display::Table { columns, rows } => {
-                Shown::Table { columns: columns.to_vec(), rows: rows.to_vec() }
+                Shown::Table { columns: columns.clone(), rows: rows.clone() }
             }
             Display::Graph(artifact) => {
-                Shown::Graph { filename: self.write(block, &artifact.name, &artifact.bytes)? }
+                Shown::Graph(self.write(block, &artifact.name, &artifact.bytes)?.into())
             }
             Display::File(artifact) => {
-                Shown::File { filename: self.write(block, &artifact.name, &artifact.bytes)? }
+                Shown::File(self.write(block, &artifact.name, &artifact.bytes)?.into())
             }
-            _ => Shown::String("(something that this program cannot show)".into()),
+            _ => Shown::Text("(something that this program cannot show)".into()),
         })
     }
 

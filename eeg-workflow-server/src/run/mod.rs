@@ -1,12 +1,12 @@
 //! The `run` command: one workflow, without a server.
 
 mod artifacts;
-mod details;
 mod npy;
 mod progress;
 mod save;
 mod table;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, atomic};
@@ -16,42 +16,21 @@ use eeg_workflow_core::block::{BlockError, FileRoots};
 use eeg_workflow_core::engine::{
     Engine, EngineOptions, Event, Run, RunOptions as EngineRun, RunStatus,
 };
-use eeg_workflow_core::job::Timestamp;
+use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
 
 use crate::catalog::{Failure, Modules, print_diagnostics, read};
 use crate::cli::{RunOptions, exit};
 use crate::error::with_causes;
-use artifacts::{Folder, Shown};
+use artifacts::Folder;
 use progress::Progress;
 
-/// What became of a block.
-#[derive(Default)]
-struct Ending {
-    state: State,
-    elapsed: Option<Duration>,
-    log: Vec<Arc<str>>,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Waiting,
-    Finished(Option<Shown>),
-    Failed(String),
-    /// Because of the block at this position.
-    Skipped(BlockIndex),
-    Stopped(String),
-}
-
 /// A run that has ended.
-struct Ended<'a> {
-    workflow: &'a Workflow,
-    plan: &'a Plan,
-    status: RunStatus,
-    started: Timestamp,
-    ended: Timestamp,
-    blocks: Vec<Ending>,
+struct Ended {
+    /// It, as a job.
+    job: Job,
+    /// How long each block took.
+    elapsed: Vec<Option<Duration>>,
 }
 
 /// Runs the workflow and shows what came of it.
@@ -94,29 +73,24 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     let interrupted = cancel_on_interrupt(&run)?;
     let mut folder = Folder::new(options);
     let mut progress = Progress::new(&plan, options.json);
-    let (status, blocks) = follow(&events, &plan, &mut folder, &mut progress)?;
+    let (state, elapsed) = follow(&events, &plan, &mut folder, &mut progress);
     progress.finish();
-    let ended = Timestamp::now();
     let report = run.wait();
-    let done = Ended { workflow: &workflow, plan: &plan, status, started, ended, blocks };
+    let document = workflow.as_json().into();
+    let job = Job { id: JobId(0), owner: 0, started, document, modules: Vec::new(), state };
+    let done = Ended { job, elapsed };
     if options.json {
-        details::print(&done)?;
+        let details = done.job.details().map_err(|error| Failure::failed(error.to_string()))?;
+        writeln!(io::stdout().lock(), "{details}")?;
     } else {
-        table::print(&done, &folder)?;
+        table::print(&done, &plan, &folder)?;
     }
     save::write(&saves, &report)?;
-    Ok(match status {
+    Ok(match done.job.state.status {
         _ if interrupted.load(atomic::Ordering::Relaxed) => exit::INTERRUPTED.into(),
-        RunStatus::Completed if !done.has_failed() => ExitCode::SUCCESS,
+        JobStatus::Completed => ExitCode::SUCCESS,
         _ => exit::FAILED.into(),
     })
-}
-
-impl Ended<'_> {
-    /// A block may have failed after all, when what it made could not be written.
-    fn has_failed(&self) -> bool {
-        self.blocks.iter().any(|block| matches!(block.state, State::Failed(_)))
-    }
 }
 
 /// The workflow with the parameters that the command line replaces.
@@ -129,56 +103,66 @@ fn set(mut workflow: Workflow, options: &RunOptions) -> Result<Workflow, Failure
     Ok(workflow)
 }
 
-/// Follows the run to its end.
+/// Follows the run to its end: what became of it, and how long each block took.
 fn follow(
     events: &Receiver<Event>,
     plan: &Plan,
     folder: &mut Folder,
     progress: &mut Progress,
-) -> Result<(RunStatus, Vec<Ending>), Failure> {
-    let mut blocks: Vec<Ending> =
-        std::iter::repeat_with(Ending::default).take(plan.len()).collect();
-    let mut end = |block: BlockIndex, state: State, elapsed: Option<Duration>| {
-        let place = usize::try_from(block.0).ok().and_then(|index| blocks.get_mut(index));
-        if let Some(ending) = place {
-            ending.state = state;
-            ending.elapsed = elapsed;
-        }
-    };
-    let mut logs: Vec<(BlockIndex, Arc<str>)> = Vec::new();
+) -> (JobState, Vec<Option<Duration>>) {
+    let mut blocks = vec![BlockState::default(); plan.len()];
+    let mut times = vec![None; plan.len()];
     let status = loop {
         // The sender lives until the run has ended, and that is the last event.
         let Ok(event) = events.recv() else { break RunStatus::Failed };
         progress.event(&event);
-        match event {
+        let (block, phase, elapsed) = match event {
             Event::BlockFinished { block, display, elapsed, .. } => {
                 let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
                 let shown = display.map(|display| folder.keep(&id, &display)).transpose();
-                let state = match shown {
-                    Ok(shown) => State::Finished(shown),
-                    Err(error) => State::Failed(format!("what it made cannot be written: {error}")),
-                };
-                end(block, state, Some(elapsed));
+                let phase = shown.map_or_else(
+                    |error| {
+                        Phase::Failed(format!("what it made cannot be written: {error}").into())
+                    },
+                    Phase::Finished,
+                );
+                (block, phase, Some(elapsed))
             }
             Event::BlockFailed { block, error, elapsed } => {
-                end(block, State::Failed(error.details()), Some(elapsed));
+                (block, Phase::Failed(error.details().into()), Some(elapsed))
             }
-            Event::BlockSkipped { block, cause } => end(block, State::Skipped(cause), None),
+            Event::BlockSkipped { block, cause } => (block, Phase::Skipped(cause.0), None),
             Event::BlockCancelled { block, stop } => {
-                end(block, State::Stopped(BlockError::from(stop).to_string()), None);
+                (block, Phase::Cancelled(BlockError::from(stop).to_string().into()), None)
             }
-            Event::BlockLog { block, line } => logs.push((block, line)),
+            Event::BlockLog { block, line } => {
+                if let Some(state) = position(block).and_then(|at| blocks.get_mut(at)) {
+                    state.log.get_or_insert_default().push(line);
+                }
+                continue;
+            }
             Event::RunFinished { status } => break status,
-            _ => {}
+            _ => continue,
+        };
+        let Some(at) = position(block) else { continue };
+        if let (Some(state), Some(time)) = (blocks.get_mut(at), times.get_mut(at)) {
+            state.phase = phase;
+            *time = elapsed;
         }
     };
-    for (block, line) in logs {
-        if let Some(ending) = usize::try_from(block.0).ok().and_then(|index| blocks.get_mut(index))
-        {
-            ending.log.push(line);
-        }
-    }
-    Ok((status, blocks))
+    // A block may have failed after all, when what it made could not be written.
+    let has_failed = blocks.iter().any(|block| matches!(block.phase, Phase::Failed(_)));
+    let status = match status {
+        RunStatus::Completed if !has_failed => JobStatus::Completed,
+        RunStatus::Cancelled => JobStatus::Cancelled,
+        _ => JobStatus::Failed,
+    };
+    let ended = Some(Timestamp::now());
+    (JobState { status, ended, blocks, ..JobState::default() }, times)
+}
+
+fn position(block: BlockIndex) -> Option<usize> {
+    usize::try_from(block.0).ok()
 }
 
 /// Cancels the run when the user interrupts the program; a second time ends it at once.

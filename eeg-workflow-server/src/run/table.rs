@@ -3,25 +3,34 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::artifacts::{Folder, Shown};
-use super::{Ended, Ending, State, details};
+use eeg_workflow_core::job::{Phase, Shown};
+use eeg_workflow_core::workflow::{BlockIndex, Plan};
+
+use super::Ended;
+use super::artifacts::Folder;
 
 /// Prints one row a block: its id, its type, what became of it, how long it took, and what it
 /// shows.
-pub(super) fn print(done: &Ended<'_>, folder: &Folder) -> io::Result<()> {
+pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()> {
     let mut rows = vec![["block", "type", "state", "time", "result"].map(str::to_owned)];
-    for (index, ending) in done.plan.indices().zip(&done.blocks) {
-        let id = done.plan.id(index).map(ToString::to_string).unwrap_or_default();
-        let name = done.plan.block(index).map_or("", |block| block.spec().name()).to_owned();
-        let state = match &ending.state {
-            State::Waiting => "not run",
-            State::Finished(_) => "done",
-            State::Failed(_) => "failed",
-            State::Skipped(_) => "skipped",
-            State::Stopped(_) => "stopped",
+    let blocks = done.job.state.blocks.iter().zip(&done.elapsed);
+    for (index, (block, elapsed)) in plan.indices().zip(blocks) {
+        let name = plan.block(index).map_or("", |block| block.spec().name()).to_owned();
+        let state = match &block.phase {
+            Phase::Waiting | Phase::Running(_) => "not run",
+            Phase::Finished(_) => "done",
+            Phase::Failed(_) => "failed",
+            Phase::Skipped(_) => "skipped",
+            Phase::Cancelled(_) => "stopped",
         };
-        let time = ending.elapsed.map(time).unwrap_or_default();
-        rows.push([id, name, state.to_owned(), time, result(ending, done, folder)]);
+        let time = elapsed.map(time).unwrap_or_default();
+        rows.push([
+            id(plan, index),
+            name,
+            state.to_owned(),
+            time,
+            result(&block.phase, plan, folder),
+        ]);
     }
     let widths: [usize; 4] = std::array::from_fn(|column| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -42,20 +51,24 @@ pub(super) fn print(done: &Ended<'_>, folder: &Folder) -> io::Result<()> {
     out.flush()
 }
 
-fn result(ending: &Ending, done: &Ended<'_>, folder: &Folder) -> String {
-    match &ending.state {
-        State::Waiting | State::Finished(None) => String::new(),
-        State::Finished(Some(Shown::String(text))) => text.clone(),
-        State::Finished(Some(Shown::Graph { filename } | Shown::File { filename })) => {
-            folder.path().join(filename).display().to_string()
+fn result(phase: &Phase, plan: &Plan, folder: &Folder) -> String {
+    match phase {
+        Phase::Waiting | Phase::Running(_) | Phase::Finished(None) => String::new(),
+        Phase::Finished(Some(Shown::Text(text))) => text.to_string(),
+        Phase::Finished(Some(Shown::Graph(file) | Shown::File(file))) => {
+            folder.path().join(&**file).display().to_string()
         }
-        State::Finished(Some(Shown::Table { columns, rows })) => {
+        Phase::Finished(Some(Shown::Table { columns, rows })) => {
             let lines = std::iter::once(columns.join("\t"));
             lines.chain(rows.iter().map(|row| row.join("\t"))).collect::<Vec<_>>().join("\n")
         }
-        State::Failed(error) | State::Stopped(error) => error.clone(),
-        State::Skipped(cause) => details::skipped(done, *cause),
+        Phase::Failed(why) | Phase::Cancelled(why) => why.to_string(),
+        Phase::Skipped(cause) => format!("skipped: block {} failed", id(plan, BlockIndex(*cause))),
     }
+}
+
+fn id(plan: &Plan, block: BlockIndex) -> String {
+    plan.id(block).map(ToString::to_string).unwrap_or_default()
 }
 
 fn time(elapsed: Duration) -> String {

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -298,6 +299,8 @@ impl StoreFile {
     fn connect(&self) -> rusqlite::Result<Connection> {
         let connection = Connection::open(&self.0)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        // Without it, binding a value plans a cached statement anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 
