@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::{addition, arithmetic, edge, workflow};
+use eeg_workflow_core::eeg::formats::brainvision::{Int16Channel, Int16Recording, Marker};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -279,4 +280,85 @@ fn a_recording_is_read_shown_and_saved() {
         "{header}"
     );
     assert_eq!(npy.len(), 128 + 3 * 230_480 * 8);
+}
+
+/// A recording of three channels and ten stimuli, written beside the workflow.
+fn write_recording(place: &Place) {
+    let samples = ndarray::Array2::from_shape_fn((3, 3000), |(channel, sample)| {
+        ((sample * (channel + 3)) % 211) as i16
+    });
+    let channel =
+        |name: &str| Int16Channel {
+            name: name.to_owned(), unit: "µV".to_owned(), resolution: 0.1
+        };
+    let stimulus = |i: i64| Marker {
+        kind: "Stimulus".to_owned(),
+        description: format!("S  {}", i % 2 + 1),
+        sample: 200 + 250 * i,
+        size: 1,
+    };
+    Int16Recording {
+        channels: ["Fz", "Cz", "Pz"].map(channel).into(),
+        sfreq: 250.0,
+        meas_date: None,
+        samples: samples.view(),
+        markers: (0..10).map(stimulus).collect(),
+    }
+    .write(&place.path().join("r.vhdr"))
+    .unwrap();
+}
+
+#[test]
+fn epochs_averages_features_and_models_are_saved_in_their_formats() {
+    let block = |id: i64, kind: &str, values: &str| {
+        format!(
+            "{{\"id\":{id},\"type\":\"{kind}\",\"module\":\"EEG_Basil.zip:EEG_Basil\",\"values\":{values}}}"
+        )
+    };
+    let edge = |from: i64, to: i64, output: &str, input: &str| {
+        format!(
+            "{{\"block1\":{from},\"connector1\":[\"{output}\",\"output\"],\
+             \"block2\":{to},\"connector2\":[\"{input}\",\"input\"]}}"
+        )
+    };
+    let blocks = [
+        block(1, "OfflineDataProvider", "{\"EEG File\":\"Home/r.eeg\"}"),
+        block(2, "EpochExtraction", "{}"),
+        block(3, "EpochAveraging", "{}"),
+        block(4, "WaveletTransform", "{}"),
+        block(5, "FeatureLabeling", "{\"Labels\":[\"1\",\"2\"]}"),
+        block(6, "LDA", "{\"Folds\":\"2\"}"),
+    ];
+    let edges = [
+        edge(1, 2, "EEGData", "EEGData"),
+        edge(2, 3, "Epochs", "Epochs"),
+        edge(2, 4, "Epochs", "Epochs"),
+        edge(4, 5, "FeatureVector", "FeatureVector"),
+        edge(5, 6, "FeatureVector", "FeatureVector"),
+    ];
+    let place = Place::new(&workflow(&blocks, &edges));
+    write_recording(&place);
+    let mut arguments = vec!["run", "w.json", "--files", "."];
+    let saves = ["2.Epochs=e.npy", "3.Epochs=a.npy", "4.FeatureVector=f.npy", "6.Model=m.onnx"];
+    for save in saves {
+        arguments.extend(["--save", save]);
+    }
+    let run = place.call(&arguments);
+    assert_eq!(run.status.code(), Some(0), "{}{}", text(&run.stdout), text(&run.stderr));
+    let read = |name: &str| std::fs::read(place.path().join(name)).unwrap();
+    for (name, shape, values) in [
+        ("e.npy", "(10, 3, 176,)", 10 * 3 * 176),
+        ("a.npy", "(3, 176,)", 3 * 176),
+        ("f.npy", "(10, 264,)", 10 * 264),
+    ] {
+        let bytes = read(name);
+        let header = text(&bytes[..128]);
+        assert!(header.contains(&format!("'shape': {shape}")), "{name}: {header}");
+        assert_eq!(bytes.len(), 128 + 8 * values, "{name}");
+    }
+    assert!(text(&read("m.onnx")).contains("class_labels"));
+
+    let run = place.call(&["run", "w.json", "--files", ".", "--save", "6.Model=m.h5"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("a model is saved as .onnx or .safetensors"));
 }

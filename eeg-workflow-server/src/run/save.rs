@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use eeg_workflow_core::block::Value;
-use eeg_workflow_core::eeg::Recording;
+use eeg_workflow_core::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
 use eeg_workflow_core::engine::{Keep, Report};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
 
@@ -65,7 +65,9 @@ pub(super) fn write(saves: &[Save], report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Arrays and what is made of arrays as `.npy`, other values as JSON.
+/// Arrays and what is made of arrays (recordings: channels × samples; epochs: epochs × channels ×
+/// samples; averages: channels × samples; features: vectors × features) as `.npy`, models in the
+/// format of the file's ending, other values as JSON.
 fn write_value(path: &Path, value: &Value) -> io::Result<()> {
     let create = || File::create(path).map(BufWriter::new);
     if let Value::Array(array) = value {
@@ -74,6 +76,28 @@ fn write_value(path: &Path, value: &Value) -> io::Result<()> {
     if let Some(recording) = value.downcast_ref::<Recording>() {
         let volts = recording.data();
         return npy::write(create()?, volts.shape(), volts.iter().copied());
+    }
+    if let Some(epochs) = value.downcast_ref::<Epochs>() {
+        let volts = epochs.data();
+        return npy::write(create()?, volts.shape(), volts.iter().copied());
+    }
+    if let Some(evoked) = value.downcast_ref::<Evoked>() {
+        return npy::write(create()?, evoked.data.shape(), evoked.data.iter().copied());
+    }
+    if let Some(vectors) = value.downcast_ref::<FeatureVectors>() {
+        let features = vectors.values();
+        return npy::write(create()?, features.shape(), features.iter().copied());
+    }
+    if let Some(model) = value.downcast_ref::<Model>() {
+        let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("onnx") => model.to_onnx(),
+            Some("safetensors") => model.to_safetensors(),
+            _ => {
+                let problem = "a model is saved as .onnx or .safetensors";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            }
+        };
+        return std::fs::write(path, bytes);
     }
     let mut text = String::new();
     push_json(&mut text, value)?;
