@@ -17,7 +17,7 @@ pub type Feeds = Vec<(BlockIndex, usize, Vec<Value>)>;
 
 /// Runs a plan inside the run that `cx` belongs to, and waits for it: with that run's
 /// cancellation, deadline, files and log. The calling block must be declared as
-/// [`Execution::Wait`](crate::block::Execution::Wait), since it holds its thread meanwhile.
+/// [`Execution::Wait`], since it holds its thread meanwhile.
 ///
 /// # Errors
 /// The block is not declared to wait, plans are nested too deep, or the block's own run must
