@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
 mod graphs;
+mod measure;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, RunOptions, RunStat
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::{Plan, Workflow};
 use graphs::Graph;
-use rustix::time::{ClockId, clock_gettime};
+use measure::{cpu, measure, median, per_item};
 
 const THREADS: usize = 2;
 const ROUNDS: usize = 9;
@@ -216,28 +217,6 @@ mod peer {
     }
 }
 
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// CPU and wall ns a block.
-fn measure(blocks: usize, work: impl FnOnce()) -> (f64, f64) {
-    let (cpu_before, wall) = (cpu(), Instant::now());
-    work();
-    let (cpu, wall) = (cpu() - cpu_before, wall.elapsed());
-    let per = |d: Duration| d.as_nanos() as f64 / blocks as f64;
-    (per(cpu), per(wall))
-}
-
-fn median(figures: &mut [(f64, f64)]) -> (f64, f64) {
-    let middle = figures.len() / 2;
-    figures.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let cpu = figures[middle].0;
-    figures.sort_by(|a, b| a.1.total_cmp(&b.1));
-    (cpu, figures[middle].1)
-}
-
 fn compare() {
     rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().unwrap();
     let runtime =
@@ -294,8 +273,7 @@ fn compare() {
                     for run in runs {
                         run.await.unwrap();
                     }
-                    let per = |d: Duration| d.as_nanos() as f64 / blocks as f64;
-                    (per(cpu() - cpu_before), per(wall.elapsed()))
+                    per_item(blocks, cpu() - cpu_before, wall.elapsed())
                 }),
                 measure(blocks, || {
                     if batch { run_batch(&engine, &plan) } else { run(&engine, &plan) }

@@ -11,7 +11,9 @@ use common::{Custom, Log, document, engine, plan, registry};
 use eeg_workflow_core::block::{
     BlockErrorKind, BlockSpec, Context, Inputs, Object, Outputs, PortType, Value,
 };
-use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Outcome, Run, RunOptions, RunStatus};
+use eeg_workflow_core::engine::{
+    Engine, EngineOptions, Event, Keep, Outcome, Run, RunOptions, RunStatus,
+};
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::{BlockIndex, Workflow};
 use ndarray::ArrayD;
@@ -160,6 +162,14 @@ fn a_cancelled_run_stops_its_blocks_and_starts_no_others() {
     assert_eq!(report.status(), RunStatus::Cancelled);
     assert!(report.elapsed() < Duration::from_secs(5));
     assert_eq!(log.lines().last().unwrap(), "end Cancelled");
+}
+
+#[test]
+fn a_listener_that_panics_does_not_stop_the_run() {
+    let plan = plan(&["One", "Sum"], &[(1, "out", 2, "in")]);
+    let listener = |_: Event| panic!("the listener blew up");
+    let options = RunOptions { listener: Some(Arc::new(listener)), ..RunOptions::default() };
+    assert_eq!(engine(2).start(&plan, options).wait().status(), RunStatus::Completed);
 }
 
 #[test]

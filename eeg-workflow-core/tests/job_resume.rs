@@ -4,17 +4,20 @@
 
 mod jobs;
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
     Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
-    NewJob, Pending, SqliteStore, StoreError, StoreStatistics, Timestamp,
+    ModuleUse, Modules, NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics,
+    Timestamp,
 };
-use eeg_workflow_core::workflow::Workflow;
+use eeg_workflow_core::module::ModuleRegistry;
+use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
 use jobs::{Lab, OWNER, document, until};
 use tempfile::{TempDir, tempdir};
 
@@ -60,7 +63,8 @@ fn a_crash_loses_no_accepted_job_and_runs_none_twice_in_the_list() {
     let again = after_a_crash(&lab);
     again.probe.open();
     for id in &ids {
-        assert_eq!(again.wait(*id)["status"], "COMPLETED");
+        let details = again.wait(*id);
+        assert_eq!(details["status"], "COMPLETED", "{details}");
     }
     let mut listed: Vec<JobId> =
         again.service.list(OWNER, None, 1_000).unwrap().iter().map(|job| job.id).collect();
@@ -90,8 +94,46 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
     assert_eq!(details["executionStatus"][0]["output"]["value"], "{'output': ''}");
     let runs = ["kept", "shown", "lost", "", "end"].map(|name| again.probe.runs(name));
     assert_eq!(runs, [0, 0, 1, 1, 1]);
+    again.store.flush().wait().unwrap();
     assert!(again.store.get(id).unwrap().unwrap().state.kept.is_empty(), "of no more use");
     lab.probe.open();
+}
+
+/// The same blocks from an archive of this digest.
+struct Archive(ModuleRegistry, &'static str);
+
+impl Modules for Archive {
+    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        let plan = workflow.plan(&self.0)?;
+        let module = plan.modules()[0].clone();
+        Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
+    }
+}
+
+#[test]
+fn when_an_archive_has_changed_its_blocks_are_run_again() {
+    let open = |folder: TempDir, digest| {
+        let store = store(folder.path());
+        Lab::with_modules(
+            Arc::new(folder),
+            store,
+            |_| {},
+            move |registry| Arc::new(Archive(registry, digest)),
+        )
+    };
+    for (digest, runs) in [("first", 0), ("second", 1)] {
+        let lab = open(tempdir().unwrap(), "first");
+        let id = lab.submit(&document(&["Pass kept", "Gate"], &[(1, 2)]));
+        until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+        assert_eq!(lab.store.get(id).unwrap().unwrap().modules[0].digest, "first");
+        let copy = tempdir().unwrap();
+        copy_folder(lab.folder.path(), copy.path());
+        let again = open(copy, digest);
+        again.probe.open();
+        assert_eq!(again.wait(id)["status"], "COMPLETED");
+        assert_eq!(again.probe.runs("kept"), runs, "{digest}");
+        lab.probe.open();
+    }
 }
 
 #[test]
@@ -199,14 +241,24 @@ fn a_short_job_costs_one_insert_and_one_more_write() {
     assert!((40..=41).contains(&writes), "{writes} writes for 20 jobs and a flush");
 }
 
-/// A store that fails when it is told to.
+/// A store that fails, or holds its writes back, when it is told to.
 #[derive(Default)]
-struct Failing {
+struct Steered {
     inner: MemoryStore,
     full: AtomicBool,
+    slow: AtomicBool,
+    held: Mutex<VecDeque<Held>>,
 }
 
-impl Failing {
+type Held = (JobId, JobState, Resolver<Result<(), StoreError>>);
+
+impl Steered {
+    /// Does the oldest write that was held back.
+    fn let_one_through(&self) {
+        let (id, state, resolver) = self.held.lock().unwrap().pop_front().unwrap();
+        resolver.resolve(self.inner.save(id, state).wait());
+    }
+
     fn or<T: Send + 'static>(
         &self,
         write: impl FnOnce() -> Pending<Result<T, StoreError>>,
@@ -218,11 +270,16 @@ impl Failing {
     }
 }
 
-impl JobStore for Failing {
+impl JobStore for Steered {
     fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
         self.or(|| self.inner.insert(job))
     }
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
+        if self.slow.load(Ordering::SeqCst) {
+            let (resolver, pending) = Pending::new();
+            self.held.lock().unwrap().push_back((id, state, resolver));
+            return pending;
+        }
         self.or(|| self.inner.save(id, state))
     }
     fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
@@ -255,7 +312,7 @@ impl JobStore for Failing {
 
 #[test]
 fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
-    let failing = Arc::new(Failing::default());
+    let failing = Arc::new(Steered::default());
     let lab = Lab::with(failing.clone(), |_| {});
     let id = lab.submit(&document(&["Gate"], &[]));
     failing.full.store(true, Ordering::SeqCst);
@@ -276,6 +333,26 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
     let names: Vec<JobId> =
         lab.service.list(OWNER, None, 10).unwrap().iter().map(|job| job.id).collect();
     assert_eq!(names, [id]);
+}
+
+#[test]
+fn an_ended_job_is_never_seen_running_again_while_older_writes_become_durable() {
+    let slow = Arc::new(Steered::default());
+    let lab = Lab::with(slow.clone(), |_| {});
+    slow.slow.store(true, Ordering::SeqCst);
+    let id = lab.submit(&document(&["Pass", "Gate"], &[(1, 2)]));
+    let held = || slow.held.lock().unwrap().len();
+    until(|| held() > 0);
+    let progress = held();
+    lab.probe.open();
+    lab.wait(id);
+    until(|| held() > progress);
+    while held() > 0 {
+        slow.let_one_through();
+        assert_eq!(lab.status(id), "COMPLETED");
+        let listed = lab.service.list(OWNER, None, 1).unwrap();
+        assert_eq!(listed[0].status, JobStatus::Completed);
+    }
 }
 
 #[test]

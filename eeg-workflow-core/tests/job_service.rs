@@ -1,5 +1,5 @@
 //! The job service: what clients read of a job, and what they can do with it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod jobs;
 
@@ -78,6 +78,7 @@ fn the_documented_example_gives_the_documented_details_to_the_letter() {
     assert_eq!(without_times(&compact(&details)), expected);
 }
 
+#[cfg(feature = "builtin")]
 #[test]
 fn the_details_equal_the_reference_text() {
     let folder = std::env::var_os("EEG_REFERENCE").map_or_else(
@@ -94,7 +95,13 @@ fn the_details_equal_the_reference_text() {
         compact(&text[from..to]).replace("\"id\":16,\"endTime\"", "\"id\":1,\"endTime\"");
     let expected = expected.replace("Sun Jul 5", "Sun Jul  5");
 
-    let lab = Lab::new();
+    // With the real arithmetic blocks.
+    let lab = Lab::with_modules(
+        Arc::new(tempfile::tempdir().unwrap()),
+        Arc::new(MemoryStore::new()),
+        |_| {},
+        |_| Arc::new(eeg_workflow_core::builtin::registry().unwrap()),
+    );
     let id = lab.submit(EXAMPLE);
     lab.wait(id);
     let details = lab.service.details(OWNER, id).unwrap().unwrap();
@@ -427,4 +434,54 @@ fn after_a_shutdown_no_job_is_taken() {
     let workflow = Workflow::from_json(EXAMPLE).unwrap();
     let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
     assert!(matches!(refused, JobError::ShuttingDown), "{refused}");
+}
+
+#[test]
+fn many_threads_submit_follow_cancel_and_list_at_once() {
+    let lab = Lab::with(Arc::new(MemoryStore::new()), |options| {
+        options.max_running = 4;
+        options.max_running_per_owner = 2;
+        options.save_interval = Duration::from_millis(1);
+    });
+    lab.probe.open();
+    let (threads, jobs) = (6, 60);
+    let text = document(&["Talk", "Gate", "Pass", "Fail", "Pass"], &[(1, 2), (2, 3), (4, 5)]);
+    let workflow = Workflow::from_json(&text).unwrap();
+    std::thread::scope(|scope| {
+        for owner in 0..threads {
+            let (service, workflow) = (&lab.service, &workflow);
+            scope.spawn(move || {
+                for i in 0..jobs {
+                    let id = service.submit(owner, workflow.clone()).unwrap().wait().unwrap();
+                    if i % 3 == 0 {
+                        assert_ne!(service.delete(owner, id).unwrap(), Deletion::NotFound);
+                    }
+                    if i % 4 == 0 {
+                        let events: Vec<_> = service
+                            .subscribe(owner, id, 0)
+                            .unwrap()
+                            .into_iter()
+                            .flatten()
+                            .collect();
+                        // Deleting may have come after the end: then the job is gone.
+                        assert!(events.last().is_none_or(|event| event.name == "end"));
+                        let numbers = events.iter().map(|event| event.number);
+                        assert!(numbers.is_sorted_by(|a, b| a < b));
+                    }
+                    let listed = service.list(owner, None, 10).unwrap();
+                    assert!(listed.windows(2).all(|pair| pair[0].id > pair[1].id));
+                }
+            });
+        }
+    });
+    until(|| (lab.service.counts().queued, lab.service.counts().running) == (0, 0));
+    let counts = lab.service.counts();
+    assert_eq!(counts.completed, 0, "each has a block that fails, or is cancelled");
+    assert_eq!(counts.failed + counts.cancelled, (threads * jobs).unsigned_abs());
+    for owner in 0..threads {
+        let left = lab.service.list(owner, None, 1_000).unwrap();
+        assert!(left.iter().all(|job| job.status.is_final() && job.ended.is_some()));
+        assert_eq!(lab.service.delete_finished(owner).unwrap(), left.len());
+    }
+    assert!(lab.store.unfinished().unwrap().is_empty());
 }

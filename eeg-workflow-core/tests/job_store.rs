@@ -1,5 +1,5 @@
 //! The contract of job stores, held against both, and what is SQLite's own.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::sync::Arc;
 

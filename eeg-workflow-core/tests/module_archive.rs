@@ -235,6 +235,22 @@ fn a_file_that_is_more_than_an_archive_is_refused() {
 }
 
 #[test]
+fn an_archive_that_is_slow_to_understand_is_refused_at_once() {
+    // Many 64-bit directories, none of them good, with an end for each.
+    let mut bytes = Vec::new();
+    while bytes.len() < 4 << 20 {
+        bytes.extend(b"PK\x06\x06\0\0\0\0\0\0\0\0PK\x06\x07");
+        bytes.extend([0; 16]);
+        bytes.extend(b"PK\x05\x06");
+        bytes.extend([0xff; 16]);
+        bytes.extend([0; 2]);
+    }
+    let start = std::time::Instant::now();
+    assert!(matches!(read(&bytes).unwrap_err(), ArchiveError::ForeignData));
+    assert!(start.elapsed().as_secs() < 10);
+}
+
+#[test]
 fn what_is_no_archive_is_refused() {
     for bytes in [b"".as_slice(), b"not a zip", b"PK\x03\x04", b"PK\x05\x06"] {
         assert!(matches!(read(bytes).unwrap_err(), ArchiveError::NotAZip(_)));

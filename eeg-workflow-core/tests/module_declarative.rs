@@ -1,6 +1,6 @@
 //! Declarative modules: presets and sub-workflows as blocks, installed and run.
 #![cfg(feature = "builtin")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use eeg_workflow_core::module::{
     ArchiveLimits, InstallError, ManifestError, ModuleLibrary, ModuleRegistry, Owner,
 };
 use eeg_workflow_core::workflow::{BlockId, BlockIndex, Code, Plan, Workflow};
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 mod common;
@@ -278,6 +279,23 @@ fn archives_may_use_other_archives_and_find_them_after_a_restart() {
 }
 
 #[test]
+fn archives_may_not_stand_on_each_other_without_end() {
+    let lab = Lab::new();
+    let mut below = (ARITHMETIC.to_owned(), "Constant");
+    for i in 1..=9 {
+        let (archive, module) = (format!("A{i}.zip"), format!("M{i}"));
+        let preset = json!({"name": "A", "preset": {"module": below.0, "type": below.1}});
+        let installed =
+            lab.install_as(&archive, &[(&module, json!({"format": 1, "blocks": [preset]}))]);
+        match installed {
+            Ok(()) if i <= 8 => below = (format!("{archive}:{module}"), "A"),
+            Err(InstallError::TooDeep { limit: 8, .. }) if i == 9 => {}
+            other => panic!("archive {i}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn an_input_takes_as_many_values_as_its_card_says() {
     let lab = Lab::new();
     let sum = json!({"name": "Total", "workflow": {
@@ -474,7 +492,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         (
             x(json!({"type": "EPOCHS"})),
             "/blocks/0/workflow/inputs/0/for",
-            "a EPOCHS does not fit the input's NUMBER",
+            "EPOCHS does not fit the input's NUMBER",
         ),
         (
             x(json!({"card": "0-2"})),
@@ -484,7 +502,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         (
             x(json!({"card": "two"})),
             "/blocks/0/workflow/inputs/0/card",
-            "must be as \"1-1\": the least and the most edges",
+            "must be as \"1-1\": the least and the most edges (10000)",
         ),
         (
             x(json!({"name": ""})),
@@ -530,6 +548,16 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
             )]),
             "/blocks/0/workflow/inputs/1/for",
             "this input is fed twice",
+        ),
+        (
+            x(json!({"for": [{"block": 2, "port": "num2"}, {"block": 2, "port": "num2"}]})),
+            "/blocks/0/workflow/inputs/0/for/1",
+            "this input is fed twice",
+        ),
+        (
+            x(json!({"for": vec![json!({"block": 2, "port": "num2"}); 1001]})),
+            "/blocks/0/workflow/inputs/0/for",
+            "has 1001 items (at most 1000)",
         ),
     ] {
         let error = lab.refused(blocks);
@@ -610,4 +638,131 @@ fn nested_blocks_do_not_wait_for_each_others_threads() {
     std::thread::spawn(move || done.send(run.wait().status()));
     let status = ended.recv_timeout(std::time::Duration::from_secs(20));
     assert_eq!(status, Ok(RunStatus::Completed), "the run is stuck");
+}
+
+#[test]
+fn a_document_may_be_wrapped_once_more() {
+    let lab = Lab::new();
+    let block = |value: &str| {
+        json!([{"name": "A", "workflow": {
+            "document": {"workflow": {"blocks": [constant(1, value)], "edges": []}},
+            "outputs": [{"name": "output", "from": {"block": 1, "port": "output"}}],
+        }}])
+    };
+    let error = lab.refused(block("abc"));
+    assert_eq!(error.pointer, "/blocks/0/workflow/document/workflow");
+    assert_eq!(error.diagnostics[0].pointer, "/blocks/0/values/constant value");
+    lab.install(&[("M", json!({"format": 1, "blocks": block("5")}))]).unwrap();
+    let (plan, report) = lab.run(json!([{"id": 1, "type": "A", "module": "Lab.zip:M"}]), json!([]));
+    assert_eq!(output(&plan, &report, 1), Value::from("5"));
+}
+
+#[test]
+fn the_documented_command_makes_an_archive_that_can_be_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let modules = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/modules");
+    let archive = folder.path().join("Statistics.zip");
+    let mut command = std::process::Command::new("python3");
+    command.current_dir(modules).args(["-m", "zipfile", "-c"]).arg(&archive).arg("Statistics/");
+    let Ok(status) = command.status() else {
+        eprintln!("skipped: there is no python3 here");
+        return;
+    };
+    assert!(status.success());
+    let lab = Lab::new();
+    let owner = Owner { id: 1, email: String::new() };
+    let bytes = std::fs::read(archive).unwrap();
+    let installed = lab.library.install(&owner, false, "Statistics.zip", &bytes).unwrap();
+    assert_eq!((installed.blocks, installed.modules.len()), (3, 1));
+}
+
+/// A JSON value like those in manifests, right or wrong.
+fn any_json() -> impl Strategy<Value = Json> {
+    let words = [
+        "format",
+        "blocks",
+        "name",
+        "preset",
+        "workflow",
+        "module",
+        "type",
+        "values",
+        "document",
+        "edges",
+        "inputs",
+        "outputs",
+        "parameters",
+        "shows",
+        "for",
+        "from",
+        "block",
+        "port",
+        "parameter",
+        "card",
+        "default",
+        "id",
+        "M",
+        "Constant",
+        "Addition",
+        "output",
+        "num1",
+        "1-1",
+        "NUMBER",
+        ARITHMETIC,
+        "constant value",
+    ];
+    let word = prop::sample::select(words.to_vec());
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        Just(json!(true)),
+        (0..4_i64).prop_map(Json::from),
+        word.clone().prop_map(Json::from),
+        Just(json!("")),
+    ];
+    leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(word.clone().prop_map(str::to_owned), inner, 0..5)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// All places in a value, as JSON pointers.
+fn places(json: &Json, at: String, all: &mut Vec<String>) {
+    match json {
+        Json::Object(map) => {
+            map.iter().for_each(|(key, value)| places(value, format!("{at}/{key}"), all));
+        }
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| places(item, format!("{at}/{i}"), all));
+        }
+        _ => {}
+    }
+    all.push(at);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_manifest_is_read_without_a_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any_json()), 1..4)
+    ) {
+        let mut manifest = statistics();
+        for (index, value) in changes {
+            let mut all = Vec::new();
+            places(&manifest, String::new(), &mut all);
+            let place = all[index.index(all.len())].clone();
+            *manifest.pointer_mut(&place).unwrap() = value;
+        }
+        let lab = Lab::new();
+        match lab.install(&[("M", manifest)]) {
+            Ok(()) => prop_assert!(lab.library.view(1).module("Lab.zip:M").is_some()),
+            Err(InstallError::Manifest(_)) => {
+                prop_assert!(lab.library.view(1).module("Lab.zip:M").is_none());
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }

@@ -47,6 +47,15 @@ fn a_document_comes_back_to_the_letter() {
 }
 
 #[test]
+fn white_space_between_the_parts_of_a_document_can_be_left_out() {
+    let text = "{\"a b\" : \"c \\\" \\\\\",\n\t\"blocks\": [ ],\r\n \"n\": -420.0000061035156 }";
+    let workflow = Workflow::from_json(text).unwrap().compact();
+    let expected = r#"{"a b":"c \" \\","blocks":[],"n":-420.0000061035156}"#;
+    assert_eq!(workflow.as_json(), expected);
+    assert_eq!(workflow.clone().compact().as_json(), workflow.as_json());
+}
+
+#[test]
 fn a_wrapped_document_is_unwrapped() {
     let inner = document(&["One"], &[]);
     for text in

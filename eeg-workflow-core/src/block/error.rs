@@ -4,9 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// The error of one block in one run.
+/// The error of one block in one run. As small as a pointer, so that it costs nothing where
+/// there is none.
 #[derive(Debug)]
-pub struct BlockError {
+pub struct BlockError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: BlockErrorKind,
     message: String,
     /// More than the message, such as a traceback.
@@ -42,7 +46,7 @@ impl BlockError {
 
     /// A failure of this kind.
     pub fn of(kind: BlockErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), details: None, source: None }
+        Self(Box::new(Inner { kind, message: message.into(), details: None, source: None }))
     }
 
     /// The input at this port cannot be used.
@@ -62,21 +66,21 @@ impl BlockError {
 
     /// The same error with details, such as a traceback.
     pub fn with_details(mut self, details: impl Into<String>) -> Self {
-        self.details = Some(details.into());
+        self.0.details = Some(details.into());
         self
     }
 
     /// What sort of failure it is.
     pub fn kind(&self) -> BlockErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// More than the message: a traceback, or the message with its causes.
     pub fn details(&self) -> String {
-        if let Some(details) = &self.details {
+        if let Some(details) = &self.0.details {
             return details.clone();
         }
-        let mut text = self.message.clone();
+        let mut text = self.0.message.clone();
         let mut source = self.source();
         while let Some(error) = source {
             text.push_str(": ");
@@ -89,13 +93,13 @@ impl BlockError {
 
 impl fmt::Display for BlockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl Error for BlockError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 
@@ -119,6 +123,7 @@ impl BlockError {
             cause = next.source();
         }
         let details = Some(message.clone());
-        Self { kind: BlockErrorKind::Failed, message, details, source: Some(Box::new(error)) }
+        let source: Option<Box<dyn Error + Send + Sync>> = Some(Box::new(error));
+        Self(Box::new(Inner { kind: BlockErrorKind::Failed, message, details, source }))
     }
 }

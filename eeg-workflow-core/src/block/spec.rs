@@ -87,7 +87,9 @@ pub enum Volatility {
 /// Where a block runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Execution {
-    /// It computes: in the pool of as many threads as there are cores.
+    /// It computes: in the pool of as many threads as there are cores. It may use rayon, which
+    /// then shares that pool; it must hold no lock while it waits for rayon, since the thread
+    /// may run another block meanwhile.
     Compute,
     /// It waits for a process or a device: on a thread of its own that holds no core.
     Wait,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::run::{Parent, RunState};
 use super::{Keep, Listener, Report, Run, RunOptions};
-use crate::block::{BlockError, Context, Value};
+use crate::block::{BlockError, Context, Execution, Value};
 use crate::workflow::{BlockIndex, Plan};
 
 /// Plans may be nested so deep.
@@ -20,7 +20,8 @@ pub type Feeds = Vec<(BlockIndex, usize, Vec<Value>)>;
 /// [`Execution::Wait`](crate::block::Execution::Wait), since it holds its thread meanwhile.
 ///
 /// # Errors
-/// Plans are nested too deep, or the block's own run must stop.
+/// The block is not declared to wait, plans are nested too deep, or the block's own run must
+/// stop.
 pub fn run(
     cx: &Context<'_>,
     plan: &Plan,
@@ -29,6 +30,9 @@ pub fn run(
     listener: Option<Arc<dyn Listener>>,
 ) -> Result<Report, BlockError> {
     cx.check()?;
+    if cx.spec.execution_class() != Execution::Wait {
+        return Err(BlockError::new("only a block that is declared to wait can run a plan"));
+    }
     let host: &dyn Any = cx.host;
     let Some(outer) = host.downcast_ref::<Arc<RunState>>() else {
         return Err(BlockError::new("a plan can be run only inside a run"));

@@ -12,8 +12,8 @@ use super::wires::{Claim, Wires};
 use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
 use crate::block::ledger::{Charge, Ledger};
 use crate::block::{
-    BlockError, BlockErrorKind, BlockHost, Context, Deadline, FileRoots, Inputs, Outputs, Slot,
-    Stop, Value,
+    BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, FileRoots, Inputs,
+    Outputs, Slot, Stop, Value,
 };
 use crate::workflow::{BlockIndex, Plan};
 
@@ -140,7 +140,9 @@ impl RunState {
 
     pub(super) fn emit(&self, event: impl FnOnce() -> Event) {
         if let Some(listener) = &self.listener {
-            listener.event(event());
+            let event = event();
+            // A listener that panics must not take a worker and the run with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener.event(event)));
         }
     }
 
@@ -184,37 +186,45 @@ impl RunState {
         // What the block left of its inputs is given back before its outputs are counted.
         self.wires.inputs(&self.plan, &mut claim).fill_with(Slot::default);
 
-        let result =
-            result.unwrap_or_else(|panic| Err(panicked(&*panic))).and_then(
-                |outputs| match deadline.and_then(Deadline::passed) {
-                    Some(stop) => Err(stop.into()),
-                    None => self.check_outputs(block, outputs, spec.outputs().len()),
-                },
-            );
-        let elapsed = start.map_or(Duration::ZERO, |start| start.elapsed());
-        match result {
-            Ok((outputs, charges)) => self.hand_on(claim, outputs, charges, elapsed, ready),
-            Err(error) => {
-                let error = Arc::new(error);
-                self.emit(|| Event::BlockFailed {
-                    block: BlockIndex(block),
-                    error: Arc::clone(&error),
-                    elapsed,
-                });
-                self.give_up(claim, Trouble::Failed(error), ready);
-            }
-        }
+        let elapsed = || start.map_or(Duration::ZERO, |start| start.elapsed());
+        let error = match result {
+            Ok(Ok(outputs)) => match self.accept(block, &outputs, spec, deadline) {
+                Ok(charges) => {
+                    self.hand_on(claim, outputs, charges, elapsed, ready);
+                    return;
+                }
+                Err(error) => error,
+            },
+            Ok(Err(error)) => error,
+            Err(panic) => panicked(&*panic),
+        };
+        self.fail(claim, error, elapsed(), ready);
     }
 
-    /// Whether the outputs are as many as declared and fit into memory.
-    fn check_outputs(
+    #[cold]
+    fn fail(&self, claim: Claim, error: BlockError, elapsed: Duration, ready: impl FnMut(Claim)) {
+        let error = Arc::new(error);
+        self.emit(|| Event::BlockFailed {
+            block: BlockIndex(claim.block()),
+            error: Arc::clone(&error),
+            elapsed,
+        });
+        self.give_up(claim, Trouble::Failed(error), ready);
+    }
+
+    /// Whether the outputs are in time, as many as declared, and fit into memory.
+    fn accept(
         &self,
         block: u32,
-        outputs: Outputs,
-        declared: usize,
-    ) -> Result<(Outputs, Charges), BlockError> {
-        if outputs.values.len() != declared {
-            let given = outputs.values.len();
+        outputs: &Outputs,
+        spec: &BlockSpec,
+        deadline: Option<Deadline>,
+    ) -> Result<Charges, BlockError> {
+        if let Some(stop) = deadline.and_then(Deadline::passed) {
+            return Err(stop.into());
+        }
+        let (given, declared) = (outputs.values.len(), spec.outputs().len());
+        if given != declared {
             return Err(BlockError::new(format!(
                 "the block gave {given} outputs and declares {declared}"
             )));
@@ -222,29 +232,28 @@ impl RunState {
         let mut charges = Vec::new();
         for (at, value) in outputs.values.iter().enumerate() {
             let bytes = value.byte_size();
-            if bytes < SMALL || !self.is_wanted(block, at) {
+            if bytes < SMALL || !(self.is_taken(block, at) || self.keeps(block, at)) {
                 continue;
             }
-            let ledger = self.ledger.as_ref().unwrap_or(&self.engine.ledger);
-            let charge = ledger.charge(bytes).map_err(|exceeded| {
-                let message = format!(
-                    "an output of {bytes} bytes would exceed the limit on memory ({} of {} bytes \
-                     are held)",
-                    exceeded.held, exceeded.limit
-                );
-                BlockError::of(BlockErrorKind::Memory, message)
-            })?;
             charges.resize_with(at, || None);
-            charges.push(Some(Arc::new(charge)));
+            charges.push(Some(Arc::new(self.charge(bytes)?)));
         }
-        Ok((outputs, charges))
+        Ok(charges)
     }
 
-    /// Whether an edge takes the output, or the report keeps it.
-    fn is_wanted(&self, block: u32, output: usize) -> bool {
-        self.is_taken(block, output) || self.keeps(block, output)
+    fn charge(&self, bytes: usize) -> Result<Charge, BlockError> {
+        let ledger = self.ledger.as_ref().unwrap_or(&self.engine.ledger);
+        ledger.charge(bytes).map_err(|exceeded| {
+            let message = format!(
+                "an output of {bytes} bytes would exceed the limit on memory ({} of {} bytes are \
+                 held)",
+                exceeded.held, exceeded.limit
+            );
+            BlockError::of(BlockErrorKind::Memory, message)
+        })
     }
 
+    /// Whether an edge takes the output.
     fn is_taken(&self, block: u32, output: usize) -> bool {
         self.plan.deliveries(block).iter().any(|delivery| usize::from(delivery.output) == output)
     }
@@ -263,7 +272,7 @@ impl RunState {
         claim: Claim,
         mut outputs: Outputs,
         charges: Charges,
-        elapsed: Duration,
+        elapsed: impl FnOnce() -> Duration,
         ready: impl FnMut(Claim),
     ) {
         let block = claim.block();
@@ -282,7 +291,7 @@ impl RunState {
             block: BlockIndex(block),
             display,
             outputs: small_and_plain(&outputs.values),
-            elapsed,
+            elapsed: elapsed(),
         });
         let slot = |delivery: &crate::workflow::Delivery, more: bool| {
             let at = usize::from(delivery.output);
@@ -294,6 +303,7 @@ impl RunState {
     }
 
     /// Notes that a block did not finish, and marks those behind it.
+    #[cold]
     fn give_up(&self, mut claim: Claim, trouble: Trouble, ready: impl FnMut(Claim)) {
         let block = claim.block();
         let cause = match trouble {
@@ -386,12 +396,12 @@ impl BlockHost for Arc<RunState> {
         // A nested run's bell does not ring when an outer run is cancelled: look now and then.
         let slice = Duration::from_millis(if self.parent.is_some() { 20 } else { 500 });
         loop {
-            if let Some(stop) = RunState::stop(self) {
-                return Some(stop);
-            }
             let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
-            let left = end.checked_duration_since(Instant::now())?;
-            self.bell.wait(left.min(slice));
+            let left = end.saturating_duration_since(Instant::now());
+            let stop = self.bell.wait_unless(|| RunState::stop(self), left.min(slice));
+            if stop.is_some() || left.is_zero() {
+                return stop;
+            }
         }
     }
 
@@ -437,10 +447,15 @@ impl Bell {
         self.rung.notify_all();
     }
 
-    fn wait(&self, most: Duration) {
-        if let Ok(guard) = self.lock.lock() {
-            let _ = self.rung.wait_timeout(guard, most);
+    /// Waits for the bell, but not longer than `most`, unless there is something already.
+    fn wait_unless<T>(&self, check: impl FnOnce() -> Option<T>, most: Duration) -> Option<T> {
+        // Under the lock, so that no ring is missed between the check and the waiting.
+        let guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let found = check();
+        if found.is_none() && !most.is_zero() {
+            drop(self.rung.wait_timeout(guard, most));
         }
+        found
     }
 
     fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {

@@ -162,3 +162,114 @@ impl Wires {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    //! Run by Miri too: `cargo +nightly miri test -p eeg-workflow-core --no-default-features
+    //! --lib wires`.
+
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::block::{Block, BlockError, BlockSpec, Context, Inputs, Outputs, PortType};
+    use crate::module::{Module, ModuleRegistry};
+    use crate::workflow::Workflow;
+
+    struct Node(BlockSpec);
+
+    impl Block for Node {
+        fn spec(&self) -> &BlockSpec {
+            &self.0
+        }
+
+        fn run(&self, _: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
+            Ok(Outputs::one(1))
+        }
+    }
+
+    /// Layers of `width` blocks, each of which takes all of the layer before.
+    fn plan(layers: usize, width: usize) -> Plan {
+        let blocks: Vec<_> = (0..layers * width)
+            .map(|id| serde_json::json!({"id": id, "type": "Node", "module": "M"}))
+            .collect();
+        let mut edges = Vec::new();
+        for to in width..layers * width {
+            let before = (to / width - 1) * width;
+            for from in before..before + width {
+                edges.push(serde_json::json!({"block1": from, "connector1": ["out", "output"],
+                                              "block2": to, "connector2": ["in", "input"]}));
+            }
+        }
+        let spec = BlockSpec::new("Node")
+            .input("in", PortType::NUMBER, 0..=100)
+            .output("out", PortType::NUMBER);
+        let mut registry = ModuleRegistry::new();
+        registry.register(Module::new("M").block(Node(spec)).unwrap()).unwrap();
+        let text = serde_json::json!({"blocks": blocks, "edges": edges}).to_string();
+        Workflow::from_json(&text).unwrap().plan(&registry).unwrap()
+    }
+
+    /// Each block's value is one more than the sum of its inputs.
+    fn run(wires: &Wires, plan: &Plan, shared: &Mutex<Vec<Claim>>, sums: &Mutex<Vec<(u32, i64)>>) {
+        loop {
+            let mut claims = Vec::new();
+            wires.claim_roots(plan, 1, &mut claims);
+            claims.extend(shared.lock().unwrap().pop());
+            if claims.is_empty() {
+                if sums.lock().unwrap().len() == plan.len() {
+                    return;
+                }
+                std::thread::yield_now();
+            }
+            for mut claim in claims {
+                let mut sum = 1;
+                for slot in wires.inputs(plan, &mut claim).iter_mut() {
+                    if let Value::Text(text) = std::mem::take(&mut slot.value) {
+                        sum += text.parse::<i64>().unwrap();
+                    }
+                }
+                sums.lock().unwrap().push((claim.block(), sum));
+                let slot =
+                    |_: &Delivery, _| Some(Slot { value: sum.to_string().into(), charge: None });
+                wires.deliver(plan, claim, slot, |ready| shared.lock().unwrap().push(ready));
+            }
+        }
+    }
+
+    #[test]
+    fn threads_hand_values_on_without_a_race() {
+        let plan = plan(4, 3);
+        for threads in 1..=3 {
+            let wires = Wires::new(&plan);
+            let (shared, sums) = (Mutex::default(), Mutex::default());
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| run(&wires, &plan, &shared, &sums));
+                }
+            });
+            let mut sums = sums.into_inner().unwrap();
+            sums.sort_unstable();
+            let expected: Vec<_> = (0..).zip([1, 1, 1, 4, 4, 4, 13, 13, 13, 40, 40, 40]).collect();
+            assert_eq!(sums, expected);
+        }
+    }
+
+    #[test]
+    fn values_that_nobody_takes_are_dropped_with_the_wires() {
+        let plan = plan(2, 2);
+        let wires = Wires::new(&plan);
+        let mut claims = Vec::new();
+        wires.claim_roots(&plan, 9, &mut claims);
+        let text: std::sync::Arc<str> = "a".into();
+        for claim in claims {
+            let slot = |_: &Delivery, _| {
+                Some(Slot { value: std::sync::Arc::clone(&text).into(), charge: None })
+            };
+            wires.deliver(&plan, claim, slot, drop);
+        }
+        assert_eq!(std::sync::Arc::strong_count(&text), 5);
+        drop(wires);
+        assert_eq!(std::sync::Arc::strong_count(&text), 1);
+    }
+}

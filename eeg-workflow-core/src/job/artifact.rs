@@ -30,7 +30,8 @@ impl ArtifactFolder {
         let name = format!("{}-{}", u64::from(block) + 1, sanitised(&artifact.name));
         let temporary = folder.join(format!(".{name}.part"));
         let written = write_whole(&temporary, &artifact.bytes)
-            .and_then(|()| fs::rename(&temporary, folder.join(&name)));
+            .and_then(|()| fs::rename(&temporary, folder.join(&name)))
+            .and_then(|()| sync_folder(&folder));
         if written.is_err() {
             // What is left of it is of no use; the first error says why.
             let _ = fs::remove_file(&temporary);
@@ -74,6 +75,11 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     // Before the job's state says that the file is there.
     file.sync_data()
+}
+
+/// Makes the names in a folder durable, where folders can be opened.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The name as one harmless component: letters, digits, `.`, `-` and `_`, the end (which has

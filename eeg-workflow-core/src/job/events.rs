@@ -1,15 +1,4 @@
 //! The numbered events of a job, and those who follow them.
-//!
-//! Names and data (JSON objects on one line):
-//!
-//! | name | data |
-//! |---|---|
-//! | `snapshot` | `{"status", "startTime", "endTime", "blocks": [{"id", "state", …}]}`: where the job stands, instead of the events before |
-//! | `job` | `{"status", "state", "endTime"}`; `state` tells queued from running |
-//! | `block` | `{"id", "state", …}`; `state` is running, completed, failed, skipped or cancelled; with `output` and `stderr` as in the job's details, and the `seconds` that it took |
-//! | `progress` | `{"id", "fraction"}` |
-//! | `log` | `{"id", "line"}` |
-//! | `end` | `{"status"}`: nothing follows |
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -20,6 +9,17 @@ use std::thread::{self, Thread};
 use super::live::Live;
 
 /// Something that happened in a job.
+///
+/// Names and data (JSON objects on one line):
+///
+/// | name | data |
+/// |---|---|
+/// | `snapshot` | `{"status", "startTime", "endTime", "blocks": [{"id", "state", …}]}`: where the job stands, instead of the events before |
+/// | `job` | `{"status", "state", "endTime"}`; `state` tells queued from running |
+/// | `block` | `{"id", "state", …}`; `state` is running, completed, failed, skipped or cancelled; with `output` and `stderr` as in the job's details, and the `seconds` that it took |
+/// | `progress` | `{"id", "fraction"}` |
+/// | `log` | `{"id", "line"}` |
+/// | `end` | `{"status"}`: nothing follows |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobEvent {
     /// Its number; numbers of a job grow by one.

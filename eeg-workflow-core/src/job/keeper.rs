@@ -112,8 +112,8 @@ impl Inner {
     fn save_progress(self: &Arc<Self>) {
         let jobs = lock(&self.queue).all();
         for job in jobs {
-            if let Some(saved) = job.save_progress(self.options.save_interval, &*self.store) {
-                self.follow(job, saved);
+            if let Some(save) = job.save_progress(self.options.save_interval, &*self.store) {
+                self.follow(job, save);
             }
         }
     }

@@ -46,6 +46,13 @@ struct Now {
     abandoned: bool,
 }
 
+/// A state on its way into the store.
+pub(super) struct Save {
+    pub(super) pending: Pending<Result<(), StoreError>>,
+    /// The status that is saved: once a final one is durable, the job need not stay in memory.
+    pub(super) status: JobStatus,
+}
+
 /// When progress may be saved again, so that saving a large job does not become its work.
 #[derive(Debug, Default)]
 struct NextSave(Option<Instant>);
@@ -143,7 +150,7 @@ impl Live {
             Event::RunStarted => Change::Started,
             Event::BlockStarted { block } => Change::BlockStarted(block),
             Event::BlockProgress { block, fraction } => Change::Progress(block, fraction),
-            Event::BlockLog { block, line } => Change::Log(block, line),
+            Event::BlockLog { block, line } => Change::Log(block, cut(line)),
             Event::RunFinished { .. } => return,
         };
         let mut now = lock(&self.now);
@@ -180,11 +187,7 @@ impl Live {
 
     /// Ends the job, and hands its last state to the store. None if it has ended already, or
     /// was left to the next start.
-    pub(super) fn finish(
-        &self,
-        run: RunStatus,
-        store: &dyn JobStore,
-    ) -> Option<(JobStatus, Pending<Result<(), StoreError>>)> {
+    pub(super) fn finish(&self, run: RunStatus, store: &dyn JobStore) -> Option<Save> {
         let _saving = lock(&self.saving);
         let mut now = lock(&self.now);
         // The run holds this job as its listener: without it, both can go.
@@ -207,16 +210,12 @@ impl Live {
         drop(now);
         drop(held);
         wakers.into_iter().for_each(Waker::wake);
-        Some((status, store.save(self.id, state)))
+        Some(Save { pending: store.save(self.id, state), status })
     }
 
     /// Hands the state to the store if there is anything new and the last time is long enough
     /// ago.
-    pub(super) fn save_progress(
-        &self,
-        at_least: Duration,
-        store: &dyn JobStore,
-    ) -> Option<Pending<Result<(), StoreError>>> {
+    pub(super) fn save_progress(&self, at_least: Duration, store: &dyn JobStore) -> Option<Save> {
         let mut saving = lock(&self.saving);
         let begun = Instant::now();
         if saving.0.is_some_and(|next| begun < next) {
@@ -228,10 +227,11 @@ impl Live {
         }
         let state = now.state.clone();
         drop(now);
+        let status = state.status;
         let pending = store.save(self.id, state);
         let pause = at_least.max(20 * begun.elapsed());
         saving.0 = Some(begun + pause);
-        Some(pending)
+        Some(Save { pending, status })
     }
 
     /// The store has failed to keep the state: it is new again, and the job says so.
@@ -241,13 +241,6 @@ impl Live {
         if now.state.status.is_final() {
             now.unsaved = Some(format!("the job's end is not stored yet: {error}").into());
         }
-    }
-
-    /// The store has kept the state. Whether the job has ended, and so is no longer needed
-    /// here.
-    pub(super) fn saved(&self) -> bool {
-        let now = lock(&self.now);
-        now.state.status.is_final() && !now.changed
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -305,6 +298,17 @@ impl Live {
             }
         }
     }
+}
+
+/// A line that is short enough to be kept.
+fn cut(line: Arc<str>) -> Arc<str> {
+    const MAX: usize = 16 * 1024;
+    if line.len() <= MAX {
+        return line;
+    }
+    let end = (0..=MAX).rev().find(|end| line.is_char_boundary(*end));
+    let start = end.and_then(|end| line.get(..end)).unwrap_or_default();
+    format!("{start} (cut: {} bytes)", line.len()).into()
 }
 
 /// What an event changes.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::module::ModuleRegistry;
+use crate::module::{ModuleLibrary, ModuleRegistry};
 use crate::workflow::{InvalidWorkflow, Plan, Workflow};
 
 /// Who turns the workflow of a user into a plan: a registry that is the same for all, or a
@@ -31,5 +31,23 @@ pub struct ModuleUse {
 impl Modules for ModuleRegistry {
     fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         Ok((workflow.plan(self)?, Vec::new()))
+    }
+}
+
+/// With the modules that the owner may use: the built-in ones, their own, and public ones.
+impl Modules for ModuleLibrary {
+    fn plan(
+        &self,
+        owner: i64,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        let view = self.view(owner);
+        let plan = workflow.plan(&view)?;
+        let used = plan.modules().iter().filter_map(|module| {
+            let digest = view.module(module)?.digest.as_ref()?.to_string();
+            Some(ModuleUse { module: module.clone(), digest })
+        });
+        let used = used.collect();
+        Ok((plan, used))
     }
 }

@@ -35,6 +35,8 @@ struct Shared<T> {
 
 enum State<T> {
     Empty,
+    /// A thread waits for it.
+    Blocked,
     Awaited(Waker),
     Mapped(Box<dyn FnOnce(T) + Send>),
     Value(T),
@@ -68,7 +70,8 @@ impl<T> Pending<T> {
         loop {
             match std::mem::replace(&mut *state, State::Taken) {
                 State::Value(value) => return value,
-                other => *state = other,
+                // Whether anybody is to be told: that is a system call.
+                _ => *state = State::Blocked,
             }
             state = shared.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -110,9 +113,10 @@ impl<T> Resolver<T> {
             before => {
                 *state = State::Value(value);
                 drop(state);
-                self.0.arrived.notify_all();
-                if let State::Awaited(waker) = before {
-                    waker.wake();
+                match before {
+                    State::Blocked => self.0.arrived.notify_all(),
+                    State::Awaited(waker) => waker.wake(),
+                    _ => {}
                 }
             }
         }

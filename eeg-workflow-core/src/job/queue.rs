@@ -172,6 +172,11 @@ impl Queue {
         self.waiting
     }
 
+    /// Whether it was stopped, and nothing runs any more.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stopped && self.running == 0
+    }
+
     pub(super) fn stop(&mut self) {
         self.stopped = true;
     }

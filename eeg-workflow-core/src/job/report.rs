@@ -2,14 +2,6 @@
 //!
 //! Everything of the document is copied to the letter: its keys in their order, and numbers as
 //! they are spelled.
-//!
-//! A block that has not started has only its own fields. Beyond them it has
-//! - `output` when it has finished and shows something;
-//! - `completed`, `error`, `stderr` when it has ended: `true, false, ""` when it has finished,
-//!   `true, true` and the error when it failed; `false, false` and
-//!   `"skipped: block 3 failed"` or `"cancelled"` when it was not run or was stopped;
-//! - `stdout`, when it has logged anything;
-//! - `progress` from 0 to 1, while it runs.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::artifact::ArtifactFolder;
 use super::events::Subscription;
 use super::keeper::Keeper;
-use super::live::Live;
+use super::live::{Live, Save};
 use super::queue::{Limits, Queue};
 use super::report::Report;
 use super::{
@@ -93,6 +93,38 @@ pub enum Deletion {
 ///
 /// Dropping the service lets running jobs go on for as long as the engine does;
 /// [`JobService::shutdown`] ends it in order.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use eeg_workflow_core::engine::{Engine, EngineOptions};
+/// use eeg_workflow_core::job::{JobOptions, JobService, MemoryStore};
+/// use eeg_workflow_core::module::{Module, ModuleRegistry};
+/// use eeg_workflow_core::workflow::Workflow;
+///
+/// let mut modules = ModuleRegistry::new();
+/// modules.register(Module::new("Lab.zip:Lab").function("Two", [], "out", || Ok(2.0))?)?;
+/// let folder = tempfile::tempdir()?;
+/// let options =
+///     JobOptions { artifacts: folder.path().join("artifacts"), ..JobOptions::default() };
+/// let engine = Engine::new(EngineOptions::default())?;
+/// let store = Arc::new(MemoryStore::new());
+/// let jobs = JobService::open(engine, store, Arc::new(modules), options)?;
+///
+/// let owner = 1;
+/// let workflow = Workflow::from_json(
+///     r#"{"blocks": [{"id": 1, "type": "Two", "module": "Lab.zip:Lab"}], "edges": []}"#,
+/// )?;
+/// let id = jobs.submit(owner, workflow)?.wait()?;
+/// for event in jobs.subscribe(owner, id, 0)?.into_iter().flatten() {
+///     println!("{} {} {}", event.number, event.name, event.data);
+/// }
+/// let details = jobs.details(owner, id)?.unwrap_or_default();
+/// assert!(details.ends_with(r#""status":"COMPLETED"}"#));
+/// jobs.shutdown(Duration::from_secs(10))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct JobService {
     inner: Arc<Inner>,
@@ -154,7 +186,7 @@ impl JobService {
         }
         let keeper = Keeper::start(&inner)?;
         let service = Self { inner, keeper };
-        service.inner.start_waiting();
+        service.inner.start_waiting(lock(&service.inner.queue));
         service.keeper.wake();
         Ok(service)
     }
@@ -170,6 +202,7 @@ impl JobService {
         owner: i64,
         workflow: Workflow,
     ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
+        let workflow = workflow.compact();
         let (plan, modules) = self.inner.modules.plan(owner, &workflow)?;
         if let Err(error) = lock(&self.inner.queue).reserve(owner) {
             return Ok(Pending::ready(Err(error)));
@@ -186,8 +219,9 @@ impl JobService {
             Ok(id) => {
                 let state = JobState::default();
                 let job = Live::new(id, owner, started, workflow, plan, state);
-                lock(&inner.queue).push(Arc::new(job));
-                inner.start_waiting();
+                let mut queue = lock(&inner.queue);
+                queue.push(Arc::new(job));
+                inner.start_waiting(queue);
                 keeper.wake();
                 Ok(id)
             }
@@ -195,6 +229,18 @@ impl JobService {
     }
 
     /// The job's details as JSON text; none if the owner has no such job.
+    ///
+    /// `{"workflow", "executionStatus", "startTime", "id", "endTime", "status"}`: the document
+    /// to the letter but with each block's state in it, the blocks again, and the times in the
+    /// form of C's `asctime`, UTC; then `error`, if the job failed as a whole.
+    ///
+    /// A block that has not started has only its own fields. Beyond them it has
+    /// - `output` when it has finished and shows something;
+    /// - `completed`, `error`, `stderr` when it has ended: `true, false, ""` when it has finished,
+    ///   `true, true` and the error when it failed; `false, false` and
+    ///   `"skipped: block 3 failed"` or `"cancelled"` when it was not run or was stopped;
+    /// - `stdout`, when it has logged anything;
+    /// - `progress` from 0 to 1, while it runs.
     ///
     /// # Errors
     /// The store failed.
@@ -220,12 +266,17 @@ impl JobService {
     ) -> Result<Vec<JobSummary>, JobError> {
         let mut jobs = self.inner.store.list(owner, before, limit)?;
         let queue = lock(&self.inner.queue);
-        // What is in memory is newer.
         let live: Vec<_> = jobs.iter().map(|job| queue.get(job.id).cloned()).collect();
         drop(queue);
         for (job, live) in jobs.iter_mut().zip(live) {
+            // What is in memory is newer than what was read.
             if let Some(live) = live {
                 *job = live.summary();
+            } else if !job.status.is_final()
+                && let Some(stored) = self.inner.store.get(job.id)?
+            {
+                // Its end became durable, and it left the memory, after the list was read.
+                *job = stored.summary();
             }
         }
         Ok(jobs)
@@ -401,8 +452,9 @@ impl Inner {
     }
 
     /// Starts the jobs whose turn it is.
-    fn start_waiting(self: &Arc<Self>) {
-        let mut next = lock(&self.queue).start(false);
+    fn start_waiting(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        let mut next = queue.start(false);
+        drop(queue);
         while let Some(job) = next {
             self.start(job);
             next = lock(&self.queue).start(true);
@@ -426,30 +478,30 @@ impl Inner {
 
     /// The job's run has ended, or it will not be started.
     fn finish(self: &Arc<Self>, job: &Arc<Live>, run: RunStatus, was_running: bool) {
-        if let Some((status, saved)) = job.finish(run, self.store.as_ref()) {
-            let counter = match status {
+        if let Some(save) = job.finish(run, self.store.as_ref()) {
+            let counter = match save.status {
                 JobStatus::Completed => &self.completed,
                 JobStatus::Cancelled => &self.cancelled,
                 _ => &self.failed,
             };
             counter.fetch_add(1, Relaxed);
-            self.follow(Arc::clone(job), saved);
+            self.follow(Arc::clone(job), save);
         }
         let mut queue = lock(&self.queue);
         queue.release(job.owner, was_running);
-        if queue.running() == 0 {
+        if queue.is_idle() {
             self.idle.notify_all();
         }
-        drop(queue);
-        self.start_waiting();
+        self.start_waiting(queue);
     }
 
     /// Sees to it that a state which the store could not keep is tried again, and that a job
     /// leaves the memory when its end is durable.
-    pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, saved: Pending<Result<(), StoreError>>) {
+    pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, save: Save) {
         let service = Arc::clone(self);
-        drop(saved.map(move |saved| match saved {
-            Ok(()) if job.saved() => lock(&service.queue).forget(job.id),
+        drop(save.pending.map(move |saved| match saved {
+            // An older state that becomes durable after the end says nothing of the end.
+            Ok(()) if save.status.is_final() => lock(&service.queue).forget(job.id),
             Ok(()) => {}
             Err(error) => {
                 service.problems.fetch_add(1, Relaxed);

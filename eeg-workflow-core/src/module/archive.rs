@@ -8,8 +8,13 @@ use std::io::{Cursor, Read};
 
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
-use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
+
+use super::ArchiveError;
+
+/// More 64-bit directories than this are looked at as an attack. (An archive has at most one,
+/// and so has each archive inside it.)
+const MAX_DIRECTORIES: usize = 50;
 
 /// How large an archive may be.
 #[derive(Clone, Debug)]
@@ -76,130 +81,6 @@ pub enum ModuleKind {
     Python,
 }
 
-/// Why an archive was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArchiveError {
-    /// The archive's own name is no plain file name that ends in `.zip`.
-    #[error("archive name {0:?} is no plain file name ending in .zip")]
-    FileName(String),
-    /// The archive is too large.
-    #[error("archive of {bytes} bytes is too large (at most {limit})")]
-    ArchiveTooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The greatest size.
-        limit: usize,
-    },
-    /// The bytes are no zip archive, or a damaged one.
-    #[error("not a zip archive, or a damaged one")]
-    NotAZip(#[source] ZipError),
-    /// Something stands before or behind the archive proper.
-    #[error("the file holds more than a zip archive")]
-    ForeignData,
-    /// The directory and the entries themselves contradict each other, or entries overlap.
-    #[error("the archive contradicts itself")]
-    Inconsistent(#[source] ZipError),
-    /// There is nothing in it.
-    #[error("the archive holds no module")]
-    Empty,
-    /// There are too many entries.
-    #[error("the archive has more than {limit} entries")]
-    TooManyEntries {
-        /// How many there may be.
-        limit: usize,
-    },
-    /// An entry's name leads outside its module's folder, or could on some system.
-    #[error("entry {entry:?} has an unsafe name: {problem}")]
-    UnsafeName {
-        /// The entry.
-        entry: String,
-        /// What is wrong with the name.
-        problem: &'static str,
-    },
-    /// An entry's name is too long.
-    #[error("entry {entry:?} has a name of more than {limit} bytes")]
-    NameTooLong {
-        /// The entry.
-        entry: String,
-        /// How long it may be.
-        limit: usize,
-    },
-    /// An entry lies too deep.
-    #[error("entry {entry:?} lies more than {limit} folders deep")]
-    TooDeep {
-        /// The entry.
-        entry: String,
-        /// How deep it may lie.
-        limit: usize,
-    },
-    /// Two entries have one name.
-    #[error("entry {0:?} is there twice")]
-    Duplicate(String),
-    /// Two entries would be one on a system that does not tell case apart, or one is a file
-    /// where the other needs a folder.
-    #[error("entries {first:?} and {second:?} collide")]
-    Collision {
-        /// The one.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// An entry is a link, a device or something else that is no file or folder.
-    #[error("entry {0:?} is neither a file nor a folder")]
-    SpecialFile(String),
-    /// An entry is encrypted.
-    #[error("entry {0:?} is encrypted")]
-    Encrypted(String),
-    /// An entry is compressed in a way that is not taken.
-    #[error("entry {entry:?} is compressed as {method}: only stored and deflated ones are taken")]
-    Compression {
-        /// The entry.
-        entry: String,
-        /// The method.
-        method: String,
-    },
-    /// A file lies outside of any module's folder.
-    #[error("file {0:?} lies outside of a module's folder")]
-    FileAtRoot(String),
-    /// An entry is too large.
-    #[error("entry {entry:?} inflates to more than {limit} bytes")]
-    EntryTooLarge {
-        /// The entry.
-        entry: String,
-        /// How large it may be.
-        limit: u64,
-    },
-    /// All entries together are too large.
-    #[error("the archive inflates to more than {limit} bytes (at entry {entry:?})")]
-    TotalTooLarge {
-        /// The entry that was one too many.
-        entry: String,
-        /// How large all may be.
-        limit: u64,
-    },
-    /// An entry inflates to much more than its compressed size.
-    #[error("entry {entry:?} inflates to more than {limit} times its size")]
-    Ratio {
-        /// The entry.
-        entry: String,
-        /// How many times it may.
-        limit: u64,
-    },
-    /// An entry cannot be inflated, or is not what its checksum and size say.
-    #[error("entry {entry:?} is damaged")]
-    Damaged {
-        /// The entry.
-        entry: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A folder is no module.
-    #[error("folder {0:?} is no module: it has neither module.json nor __init__.py")]
-    NotAModule(String),
-}
-
 impl Archive {
     /// Reads an archive.
     ///
@@ -218,6 +99,12 @@ impl Archive {
         // Before the directory is parsed into memory. (Few honest archives hold other ones.)
         if central_names(bytes).nth(limits.entries.saturating_mul(4)).is_some() {
             return Err(ArchiveError::TooManyEntries { limit: limits.entries });
+        }
+        // Looking for the right one among many 64-bit directories would take quadratic time.
+        if positions(bytes, *b"PK\x06\x07").nth(MAX_DIRECTORIES).is_some()
+            || positions(bytes, *b"PK\x06\x06").nth(MAX_DIRECTORIES).is_some()
+        {
+            return Err(ArchiveError::ForeignData);
         }
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(ArchiveError::NotAZip)?;
         if zip.len() > limits.entries {
@@ -251,21 +138,17 @@ fn check_file_name(name: &str) -> Result<(), ArchiveError> {
     if fine { Ok(()) } else { Err(ArchiveError::FileName(name.chars().take(200).collect())) }
 }
 
+/// Where this signature stands, whether it means something there or not.
+fn positions(bytes: &[u8], signature: [u8; 4]) -> impl Iterator<Item = usize> {
+    bytes.windows(4).enumerate().filter(move |(_, four)| *four == signature).map(|(at, _)| at)
+}
+
 /// The names behind everything that looks like an entry of a zip directory.
 fn central_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let rest = bytes.get(at..)?;
-            let found = rest.windows(4).position(|window| window == b"PK\x01\x02")?;
-            at += found + 4;
-            let header = rest.get(found..)?;
-            let Some(&[low, high]) = header.get(28..30) else { return None };
-            let length = usize::from(u16::from_le_bytes([low, high]));
-            if let Some(name) = header.get(46..46 + length) {
-                return Some(name);
-            }
-        }
+    positions(bytes, *b"PK\x01\x02").filter_map(|at| {
+        let header = bytes.get(at..)?;
+        let &[low, high] = header.get(28..30)? else { return None };
+        header.get(46..46 + usize::from(u16::from_le_bytes([low, high])))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 
 use super::json::Problem;
@@ -14,7 +14,7 @@ use crate::block::{
 };
 use crate::engine::{Keep, nested};
 use crate::workflow::{
-    BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, Plan, Severity, Workflow,
+    BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, Plan, Severity, Workflow,
 };
 
 /// Runs a workflow with the block's inputs and parameters put where the manifest says.
@@ -54,15 +54,30 @@ impl Catalog for Used {
     }
 }
 
+impl Used {
+    /// A block is what the least of its inner blocks is, and waits for them.
+    fn characterise(&self, spec: BlockSpec) -> BlockSpec {
+        let specs = || self.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
+        let least = specs().map(BlockSpec::volatility_class).max_by_key(|class| match class {
+            Volatility::Pure => 0,
+            Volatility::Versioned => 1,
+            Volatility::Volatile => 2,
+        });
+        let spec = spec.volatility(least.unwrap_or(Volatility::Pure)).execution(Execution::Wait);
+        let own = specs().any(BlockSpec::is_checking_own_values);
+        if own { spec.checks_own_values() } else { spec }
+    }
+}
+
 impl SubWorkflowBlock {
     /// `spec` has the name, family and description; `uses` are the block types in the document.
     pub(super) fn new(
-        mut spec: BlockSpec,
+        spec: BlockSpec,
         workflow: SubWorkflow,
         uses: impl IntoIterator<Item = BlockType>,
         catalog: &dyn Catalog,
     ) -> Result<Self, Problem> {
-        let inside = Inside { workflow: &workflow, catalog };
+        let inside = Inside::new(&workflow, catalog);
         let mut used = Used::default();
         for BlockType { module, name } in uses {
             // What is not found is reported by planning, with its place.
@@ -71,97 +86,27 @@ impl SubWorkflowBlock {
             }
         }
 
-        let mut inputs = Vec::new();
-        for input in &workflow.inputs {
-            let targets = inside.targets(&input.at, Inside::input)?;
-            let Some((_, first)) = targets.first() else { continue };
-            let port_type = input.port_type.as_ref().unwrap_or(&first.port_type).clone();
-            let Cardinality { min, max } = first.cardinality;
-            let (min, max) = input.card.unwrap_or((min, max));
-            for (target, port) in &targets {
-                if !port_type.fits(&port.port_type) {
-                    let text = format!("a {port_type} does not fit the input's {}", port.port_type);
-                    return Err(target.inner.problem(text));
-                }
-                if min < port.cardinality.min || max > port.cardinality.max {
-                    let text =
-                        format!("the input takes {} edges, not {min}-{max}", port.cardinality);
-                    return Err(target.inner.problem(text));
-                }
-                if inputs.iter().flatten().any(|other: &Target| other.is(target)) {
-                    return Err(target.inner.problem("this input is fed twice"));
-                }
-            }
-            spec = spec.input(&input.name, port_type, min..=max);
-            inputs.push(targets.into_iter().map(|(target, _)| target).collect());
-        }
-
-        let mut parameters = Vec::new();
-        // Where a value must be filled in before the workflow can be planned.
-        let mut empty = Vec::new();
-        for parameter in &workflow.parameters {
-            let targets = inside.targets(&parameter.at, Inside::parameter)?;
-            let Some((first, declared)) = targets.first() else { continue };
-            let port_type = parameter.port_type.as_ref().unwrap_or(&declared.port_type).clone();
-            let given = || inside.value(first).cloned();
-            let default = parameter.default.clone().or_else(given);
-            let default = default.unwrap_or_else(|| declared.default.clone());
-            if default.is_null() || default.as_str().is_some_and(|text| text.trim().is_empty()) {
-                let places = targets.iter().map(|(target, _)| &target.inner);
-                empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
-            }
-            let required = targets.iter().any(|(_, parameter)| parameter.required);
-            spec = spec.parameter(&parameter.name, port_type, default, &parameter.description);
-            spec = if required { spec.required() } else { spec };
-            parameters.push(targets.into_iter().map(|(target, _)| target).collect());
-        }
-
-        let mut outputs = Vec::new();
-        for output in &workflow.outputs {
-            let (target, port) = inside.target(&output.from, Inside::output)?;
-            let port_type = output.port_type.as_ref().unwrap_or(&port.port_type).clone();
-            if !port.port_type.fits(&port_type) {
-                let text = format!("the output's {} does not fit a {port_type}", port.port_type);
-                return Err(target.inner.problem(text));
-            }
-            spec = spec.output_with(&output.name, port_type, output.card.0..=output.card.1);
-            outputs.push(target);
-        }
-
+        let (spec, inputs) = inside.inputs(spec)?;
+        let (spec, parameters, empty) = inside.parameters(spec)?;
+        let (spec, outputs) = inside.outputs(spec)?;
         let shows = match &workflow.shows {
             Some(id) => {
-                let shown = inside.index(&to_id(id));
+                let shown = inside.index.get(id).copied();
                 let text = format!("the workflow has no block {id}");
                 let pointer = format!("{}/shows", workflow.pointer);
                 Some(shown.ok_or_else(|| Problem::new(pointer, text))?)
             }
             None => None,
         };
-        let blocks = || used.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
-        let volatility =
-            blocks().map(BlockSpec::volatility_class).max_by_key(|class| match class {
-                Volatility::Pure => 0,
-                Volatility::Versioned => 1,
-                Volatility::Volatile => 2,
-            });
-        spec = spec.volatility(volatility.unwrap_or(Volatility::Pure)).execution(Execution::Wait);
-        if blocks().any(BlockSpec::is_checking_own_values) {
-            spec = spec.checks_own_values();
-        }
-
-        let pointer = format!("{}/document", workflow.pointer);
-        let document = workflow.document;
+        let spec = used.characterise(spec);
+        let (document, pointer) = (workflow.document, workflow.document_pointer);
         let block = Self { spec, document, used, inputs, outputs, parameters, shows };
         block.check(&pointer, &empty)?;
         Ok(block)
     }
 
     /// Plans with the defaults.
-    fn check(
-        &self,
-        pointer: &str,
-        empty: &[(crate::workflow::BlockId, String)],
-    ) -> Result<(), Problem> {
+    fn check(&self, pointer: &str, empty: &FxHashSet<(BlockId, String)>) -> Result<(), Problem> {
         let defaults = self.spec.parameters().iter().map(|parameter| parameter.default.clone());
         let counts: Vec<u32> = self.spec.inputs().iter().map(|port| port.cardinality.min).collect();
         let Err(mut invalid) = self.plan(defaults, &counts) else { return Ok(()) };
@@ -246,34 +191,101 @@ impl Block for SubWorkflowBlock {
     }
 }
 
-impl Target {
-    fn is(&self, other: &Self) -> bool {
-        self.block == other.block && self.index == other.index
-    }
-}
-
 impl InnerPort {
     fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(&self.pointer, text)
     }
 }
 
+/// A spec with parameters, where their values go, and which of those places are empty.
+type Declared = (BlockSpec, Vec<Vec<Target>>, FxHashSet<(BlockId, String)>);
+
 /// The document's blocks and their specs, while a block is made.
 struct Inside<'a> {
     workflow: &'a SubWorkflow,
     catalog: &'a dyn Catalog,
+    /// The blocks' positions by their ids.
+    index: FxHashMap<BlockId, BlockIndex>,
 }
 
 impl<'a> Inside<'a> {
-    fn blocks(&self) -> &'a [Json] {
-        let blocks = self.workflow.document.get("blocks").and_then(Json::as_array);
-        blocks.map_or(&[], Vec::as_slice)
+    fn new(workflow: &'a SubWorkflow, catalog: &'a dyn Catalog) -> Self {
+        let blocks = workflow.blocks().iter().zip((0..).map(BlockIndex));
+        let id = |block: &Json| match block.get("id")? {
+            Json::String(text) => Some(BlockId::Text(text.as_str().into())),
+            id => id.as_i64().map(BlockId::Integer),
+        };
+        // An id that is there twice is reported by planning.
+        let index = blocks.filter_map(|(block, index)| Some((id(block)?, index))).collect();
+        Self { workflow, catalog, index }
     }
 
-    /// The position of the block with this id.
-    fn index(&self, id: &Json) -> Option<BlockIndex> {
-        let index = self.blocks().iter().position(|block| block.get("id") == Some(id))?;
-        u32::try_from(index).ok().map(BlockIndex)
+    /// Declares the inputs.
+    fn inputs(&self, mut spec: BlockSpec) -> Result<(BlockSpec, Vec<Vec<Target>>), Problem> {
+        let mut inputs = Vec::new();
+        let mut fed = FxHashSet::default();
+        for input in &self.workflow.inputs {
+            let targets = self.targets(&input.at, Self::input)?;
+            let Some((_, first)) = targets.first() else { continue };
+            let port_type = input.port_type.as_ref().unwrap_or(&first.port_type).clone();
+            let Cardinality { min, max } = first.cardinality;
+            let (min, max) = input.card.unwrap_or((min, max));
+            for (target, Port { port_type: inside, cardinality, .. }) in &targets {
+                let problem = if !port_type.fits(inside) {
+                    format!("{port_type} does not fit the input's {inside}")
+                } else if min < cardinality.min || max > cardinality.max {
+                    format!("the input takes {cardinality} edges, not {min}-{max}")
+                } else if !fed.insert((target.block, target.index)) {
+                    "this input is fed twice".to_owned()
+                } else {
+                    continue;
+                };
+                return Err(target.inner.problem(problem));
+            }
+            spec = spec.input(&input.name, port_type, min..=max);
+            inputs.push(targets.into_iter().map(|(target, _)| target).collect());
+        }
+        Ok((spec, inputs))
+    }
+
+    /// Declares the parameters. Also gives those in the document that are empty by default:
+    /// they may have to be filled in before it can be planned.
+    fn parameters(&self, mut spec: BlockSpec) -> Result<Declared, Problem> {
+        let mut parameters = Vec::new();
+        let mut empty = FxHashSet::default();
+        for parameter in &self.workflow.parameters {
+            let targets = self.targets(&parameter.at, Self::parameter)?;
+            let Some((first, inside)) = targets.first() else { continue };
+            let port_type = parameter.port_type.as_ref().unwrap_or(&inside.port_type).clone();
+            let default = parameter.default.as_ref().or_else(|| self.value(first));
+            let default = default.unwrap_or(&inside.default).clone();
+            if default.is_null() || default.as_str().is_some_and(|text| text.trim().is_empty()) {
+                let places = targets.iter().map(|(target, _)| &target.inner);
+                empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
+            }
+            let required = targets.iter().any(|(_, parameter)| parameter.required);
+            spec = spec.parameter(&parameter.name, port_type, default, &parameter.description);
+            spec = if required { spec.required() } else { spec };
+            parameters.push(targets.into_iter().map(|(target, _)| target).collect());
+        }
+        Ok((spec, parameters, empty))
+    }
+
+    /// Declares the outputs.
+    fn outputs(&self, mut spec: BlockSpec) -> Result<(BlockSpec, Vec<Target>), Problem> {
+        let mut outputs = Vec::new();
+        for output in &self.workflow.outputs {
+            let (target, Port { port_type: inside, .. }) =
+                self.target(&output.from, Self::output)?;
+            let port_type = output.port_type.as_ref().unwrap_or(inside).clone();
+            if !inside.fits(&port_type) {
+                let text = format!("the output's {inside} does not fit {port_type}");
+                return Err(target.inner.problem(text));
+            }
+            spec = spec.output_with(&output.name, port_type, output.card.0..=output.card.1);
+            outputs.push(target);
+        }
+        Ok((spec, outputs))
     }
 
     /// Where an inner port or parameter is, and its declaration as `find` finds it in a spec.
@@ -284,8 +296,8 @@ impl<'a> Inside<'a> {
     ) -> Result<(Target, &'a T), Problem> {
         let id = &inner.block;
         let no_block = || inner.problem(format!("the workflow has no block {id}"));
-        let block = self.index(&to_id(id)).ok_or_else(no_block)?;
-        let json = self.blocks().get(block.0 as usize);
+        let block = self.index.get(id).copied().ok_or_else(no_block)?;
+        let json = self.workflow.blocks().get(block.0 as usize);
         let text = |field| json.and_then(|json| json.get(field)?.as_str()).unwrap_or_default();
         let (module, block_type) = (text("module"), text("type"));
         let found = self.catalog.find(module, block_type).map_err(|_| {
@@ -321,13 +333,9 @@ impl<'a> Inside<'a> {
 
     /// The value that the document gives a parameter.
     fn value(&self, target: &Target) -> Option<&'a Json> {
-        let block = self.blocks().get(target.block.0 as usize)?;
+        let block = self.workflow.blocks().get(target.block.0 as usize)?;
         block.get("values")?.get(&target.inner.name)
     }
-}
-
-fn to_id(id: &crate::workflow::BlockId) -> Json {
-    serde_json::to_value(id).unwrap_or_default()
 }
 
 /// Puts a value into the document.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::composite::SubWorkflowBlock;
 use super::json::Problem;
@@ -19,15 +19,16 @@ const MAX_BLOCKS: usize = 1000;
 const MAX_DEPTH: usize = 16;
 
 /// Makes the declarative modules of an archive, whose blocks may use those of `outside` and
-/// each other, in any order.
+/// each other, in any order. Also gives the names of the modules outside that they use.
 pub(super) fn modules(
     archive: &Archive,
     outside: &dyn Catalog,
-) -> Result<Vec<Module>, ManifestError> {
+) -> Result<(Vec<Module>, FxHashSet<String>), ManifestError> {
     let mut builder = Builder {
         own: Own { archive: &archive.name, modules: FxHashMap::default(), outside },
         pending: FxHashMap::default(),
         path: Vec::new(),
+        outside: FxHashSet::default(),
     };
     let mut order = Vec::new();
     for module in archive.modules.iter().filter(|module| module.kind == ModuleKind::Declarative) {
@@ -70,7 +71,7 @@ pub(super) fn modules(
         }
         modules.push(module);
     }
-    Ok(modules)
+    Ok((modules, builder.outside))
 }
 
 struct Builder<'a> {
@@ -78,6 +79,8 @@ struct Builder<'a> {
     pending: FxHashMap<BlockType, Pending>,
     /// The block types that are being made, each for the one before it.
     path: Vec<BlockType>,
+    /// The modules outside that are used.
+    outside: FxHashSet<String>,
 }
 
 struct Pending {
@@ -103,6 +106,9 @@ impl Builder<'_> {
             if self.path.len() >= MAX_DEPTH && self.pending.contains_key(&used) {
                 let text = format!("blocks stand on each other more than {MAX_DEPTH} deep");
                 return Err(error(&file, Problem::new(pointer, text)));
+            }
+            if !self.own.modules.contains_key(&used.module) {
+                self.outside.insert(used.module.clone());
             }
             self.build(&used)?;
         }

@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::workflow::Diagnostic;
 
+/// Lists in a manifest are no longer than this.
+const MAX_ITEMS: usize = 1000;
+
 /// A value in a document, and its JSON pointer.
 #[derive(Clone)]
 pub(super) struct Place<'a> {
@@ -68,6 +71,10 @@ impl<'a> Place<'a> {
     /// The items of a list.
     pub(super) fn items(&self) -> Found<Vec<Self>> {
         let items = self.value.as_array().ok_or_else(|| self.problem("must be a list"))?;
+        if items.len() > MAX_ITEMS {
+            let text = format!("has {} items (at most {MAX_ITEMS})", items.len());
+            return Err(self.problem(text));
+        }
         let place = |(i, value)| Self { value, pointer: format!("{}/{i}", self.pointer) };
         Ok(items.iter().enumerate().map(place).collect())
     }

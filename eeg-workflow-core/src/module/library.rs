@@ -5,16 +5,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::archive::{self, Archive, ArchiveError, ArchiveLimits, ModuleKind};
-use super::{ManifestError, Module, ModuleRegistry, declarative};
-use crate::block::{Block, Catalog, NotFound};
+use super::archive::{self, Archive, ArchiveLimits, ModuleKind};
+use super::view::Snapshot;
+use super::{ArchiveError, ManifestError, Module, ModuleEntry, ModuleRegistry, View, declarative};
 
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
 const INDEX: &str = "modules.json";
+/// Archives may stand on each other so deep: their blocks run inside each other.
+const MAX_LEVEL: usize = 8;
 
 /// Who an archive belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +97,14 @@ pub enum InstallError {
         /// The folder's name.
         module: String,
     },
+    /// The archive uses one that uses one, and so on.
+    #[error("archive {archive} stands on others more than {limit} deep")]
+    TooDeep {
+        /// The archive.
+        archive: String,
+        /// How deep it may be.
+        limit: usize,
+    },
     /// The archive could not be stored.
     #[error("the archive could not be stored")]
     Storage(#[source] LibraryError),
@@ -141,8 +150,15 @@ pub struct ModuleLibrary {
 #[derive(Clone)]
 struct Stored {
     record: Record,
-    /// None while the archive is broken.
+    composed: Composed,
+}
+
+/// The modules of an archive; none while it is broken.
+#[derive(Clone, Default)]
+struct Composed {
     modules: Vec<Arc<Module>>,
+    /// One more than those of the archives that it stands on.
+    level: usize,
 }
 
 /// What the index says of an archive.
@@ -192,19 +208,18 @@ impl ModuleLibrary {
         let mut problems = Vec::new();
         // In the order of installation, so that what an archive stands on is there before it.
         for record in records {
-            let snapshot = Snapshot::new(&builtin, &archives);
-            let view = View { snapshot: Arc::new(snapshot), user: record.owner.id };
-            let modules = match load(folder, &record, &limits, &view) {
-                Ok(modules) => modules,
+            let view = View::new(Arc::new(snapshot(&builtin, &archives)), record.owner.id);
+            let composed = match load(folder, &record, &limits, &view) {
+                Ok(composed) => composed,
                 Err(error) => {
                     let (archive, owner) = (record.archive.clone(), record.owner.clone());
                     problems.push(BrokenArchive { archive, owner, error });
-                    Vec::new()
+                    Composed::default()
                 }
             };
-            archives.push(Stored { record, modules });
+            archives.push(Stored { record, composed });
         }
-        let snapshot = RwLock::new(Arc::new(Snapshot::new(&builtin, &archives)));
+        let snapshot = RwLock::new(Arc::new(snapshot(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
         Ok(Self { folder, limits, archives, builtin, snapshot, problems })
     }
@@ -234,7 +249,7 @@ impl ModuleLibrary {
                 return Err(InstallError::ModuleExists { module, archive });
             }
         }
-        let modules = compose(&archive, &self.view(owner.id))?;
+        let composed = compose(&archive, &self.view(owner.id))?;
 
         let record = Record {
             archive: archive.name,
@@ -244,13 +259,13 @@ impl ModuleLibrary {
             modules: archive.modules.into_iter().map(|module| module.name).collect(),
         };
         let installed = Installed {
-            blocks: modules.iter().map(|module| module.blocks().len()).sum(),
-            modules: modules.iter().map(|module| module.name().to_owned()).collect(),
+            blocks: composed.modules.iter().map(|module| module.blocks().len()).sum(),
+            modules: composed.modules.iter().map(|module| module.name().to_owned()).collect(),
             digest: record.digest.clone(),
         };
         let file = record.file();
         let mut next = archives.clone();
-        next.push(Stored { record, modules });
+        next.push(Stored { record, composed });
         let stored = write(&self.folder, &file, bytes).and_then(|()| self.write_index(&next));
         if let Err(error) = stored {
             // What cannot be removed now is swept away when the library is opened.
@@ -263,7 +278,8 @@ impl ModuleLibrary {
     }
 
     /// Removes an owner's archive of this file name. Plans that were made with its modules keep
-    /// working.
+    /// working. So do archives whose modules stand on it, until the library is opened again:
+    /// then they are among its [problems](Self::problems).
     ///
     /// # Errors
     /// The owner has no such archive, or the change could not be stored.
@@ -290,7 +306,7 @@ impl ModuleLibrary {
     /// the public ones. Cheap.
     pub fn view(&self, user: i64) -> View {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        View { snapshot: Arc::clone(&snapshot), user }
+        View::new(Arc::clone(&snapshot), user)
     }
 
     /// Whether some module folder has this name.
@@ -309,7 +325,7 @@ impl ModuleLibrary {
     }
 
     fn publish(&self, archives: &[Stored]) {
-        let next = Arc::new(Snapshot::new(&self.builtin, archives));
+        let next = Arc::new(snapshot(&self.builtin, archives));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }
@@ -320,12 +336,18 @@ fn folder_of(module: &str) -> &str {
 }
 
 /// Makes the modules of an archive that was found good.
-fn compose(archive: &Archive, view: &View) -> Result<Vec<Arc<Module>>, InstallError> {
+fn compose(archive: &Archive, view: &View) -> Result<Composed, InstallError> {
     let python = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
     if let Some(module) = python {
         return Err(InstallError::PythonUnavailable { module: module.name.clone() });
     }
-    Ok(declarative::modules(archive, view)?.into_iter().map(Arc::new).collect())
+    let (modules, used) = declarative::modules(archive, view)?;
+    let levels = used.iter().filter_map(|name| view.module(name)).map(|entry| entry.level);
+    let level = 1 + levels.max().unwrap_or(0);
+    if level > MAX_LEVEL {
+        return Err(InstallError::TooDeep { archive: archive.name.clone(), limit: MAX_LEVEL });
+    }
+    Ok(Composed { modules: modules.into_iter().map(Arc::new).collect(), level })
 }
 
 /// Reads an archive that was installed before.
@@ -334,7 +356,7 @@ fn load(
     record: &Record,
     limits: &ArchiveLimits,
     view: &View,
-) -> Result<Vec<Arc<Module>>, InstallError> {
+) -> Result<Composed, InstallError> {
     let path = folder.join(record.file());
     let bytes = std::fs::read(&path).map_err(|source| {
         InstallError::Storage(LibraryError::Storage { path: path.clone(), source })
@@ -399,96 +421,22 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), LibraryError> {
     })
 }
 
-/// All modules at one time.
-struct Snapshot {
-    entries: Vec<ModuleEntry>,
-    by_name: FxHashMap<String, usize>,
-}
-
-/// A module, where it comes from, and who may use it.
-#[derive(Clone, Debug)]
-pub struct ModuleEntry {
-    /// The module.
-    pub module: Arc<Module>,
-    /// The owner's e-mail address; empty for a built-in module.
-    pub owner: Arc<str>,
-    /// Whether everybody may use it, as they may the built-in ones.
-    pub public: bool,
-    /// The SHA-256 of its archive in hexadecimal digits; none for a built-in module.
-    pub digest: Option<Arc<str>>,
-    /// The file name of its archive; none for a built-in module.
-    pub archive: Option<Arc<str>>,
-    /// The owner's id; none for a built-in module.
-    pub owner_id: Option<i64>,
-}
-
-impl Snapshot {
-    fn new(builtin: &ModuleRegistry, archives: &[Stored]) -> Self {
-        let builtin = builtin.modules().iter().map(|module| ModuleEntry {
+/// All modules of these archives, and the built-in ones.
+fn snapshot(builtin: &ModuleRegistry, archives: &[Stored]) -> Snapshot {
+    let builtin = builtin.modules().iter().map(ModuleEntry::builtin);
+    let stored = archives.iter().flat_map(|Stored { record, composed }| {
+        let entry = |module: &Arc<Module>| ModuleEntry {
             module: Arc::clone(module),
-            owner: "".into(),
-            public: true,
-            digest: None,
-            archive: None,
-            owner_id: None,
-        });
-        let stored = archives.iter().flat_map(|Stored { record, modules }| {
-            let entry = |module: &Arc<Module>| ModuleEntry {
-                module: Arc::clone(module),
-                owner: record.owner.email.as_str().into(),
-                public: record.public,
-                digest: Some(record.digest.as_str().into()),
-                archive: Some(record.archive.as_str().into()),
-                owner_id: Some(record.owner.id),
-            };
-            modules.iter().map(entry)
-        });
-        let entries: Vec<ModuleEntry> = builtin.chain(stored).collect();
-        let names = entries.iter().enumerate();
-        let by_name = names.map(|(i, entry)| (entry.module.name().to_owned(), i)).collect();
-        Self { entries, by_name }
-    }
-}
-
-/// The modules that one user may use, as they were when the view was made.
-#[derive(Clone)]
-pub struct View {
-    snapshot: Arc<Snapshot>,
-    user: i64,
-}
-
-impl View {
-    /// The modules: the built-in ones, then the others in the order of their installation.
-    pub fn modules(&self) -> impl Iterator<Item = &ModuleEntry> {
-        self.snapshot.entries.iter().filter(|entry| self.may_use(entry))
-    }
-
-    /// The module of this full name, if the user may use it.
-    pub fn module(&self, name: &str) -> Option<&ModuleEntry> {
-        let entry = self.snapshot.entries.get(*self.snapshot.by_name.get(name)?)?;
-        self.may_use(entry).then_some(entry)
-    }
-
-    fn may_use(&self, entry: &ModuleEntry) -> bool {
-        entry.public || entry.owner_id == Some(self.user)
-    }
-}
-
-impl Catalog for View {
-    fn find(&self, module: &str, block_type: &str) -> Result<&Arc<dyn Block>, NotFound> {
-        let entry = self.module(module).ok_or(NotFound::Module)?;
-        entry.module.get(block_type).ok_or(NotFound::BlockType)
-    }
-}
-
-impl fmt::Debug for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.modules().map(|entry| entry.module.name());
-        f.debug_struct("View")
-            .field("user", &self.user)
-            .field("modules", &names.collect::<Vec<_>>())
-            .finish()
-    }
+            owner: record.owner.email.as_str().into(),
+            public: record.public,
+            digest: Some(record.digest.as_str().into()),
+            archive: Some(record.archive.as_str().into()),
+            owner_id: Some(record.owner.id),
+            level: composed.level,
+        };
+        composed.modules.iter().map(entry)
+    });
+    Snapshot::new(builtin.chain(stored).collect())
 }
 
 impl fmt::Debug for ModuleLibrary {

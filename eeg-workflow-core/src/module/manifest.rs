@@ -66,6 +66,7 @@ pub(super) struct Preset {
 #[derive(Debug)]
 pub(super) struct SubWorkflow {
     pub(super) document: Value,
+    pub(super) document_pointer: String,
     pub(super) inputs: Vec<OuterInput>,
     pub(super) outputs: Vec<OuterOutput>,
     pub(super) parameters: Vec<OuterParameter>,
@@ -147,17 +148,24 @@ impl Implementation {
         match self {
             Self::Preset(preset) => vec![(preset.target.clone(), preset.pointer.clone())],
             Self::Workflow(workflow) => {
-                let root = Place::root(&workflow.document);
-                let text = |place: &Place<'_>, field| place.text_of(field).ok().map(str::to_owned);
-                let used = |place: Place<'_>| {
-                    let (module, name) = (text(&place, "module")?, text(&place, "type")?);
-                    let pointer = format!("{}/document{}", workflow.pointer, place.pointer);
-                    Some((BlockType { module, name }, pointer))
-                };
-                // Planning tells of blocks that are no objects.
-                root.items_of("blocks").unwrap_or_default().into_iter().filter_map(used).collect()
+                let blocks = workflow.blocks().iter().enumerate();
+                let used = blocks.filter_map(|(i, block)| {
+                    let text = |field| Some(block.get(field)?.as_str()?.to_owned());
+                    let block_type = BlockType { module: text("module")?, name: text("type")? };
+                    Some((block_type, format!("{}/blocks/{i}", workflow.document_pointer)))
+                });
+                // What is no block at all is reported by planning.
+                used.collect()
             }
         }
+    }
+}
+
+impl SubWorkflow {
+    /// The document's blocks, if it has any.
+    pub(super) fn blocks(&self) -> &[Value] {
+        let blocks = self.document.get("blocks").and_then(Value::as_array);
+        blocks.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -196,6 +204,9 @@ fn preset(place: &Place<'_>) -> Result<Preset, Problem> {
 fn sub_workflow(place: &Place<'_>) -> Result<SubWorkflow, Problem> {
     place.object(&["document", "inputs", "outputs", "parameters", "shows"])?;
     let document = place.need("document")?;
+    // As everywhere, a document may be wrapped once more.
+    let bare = document.get("workflow").filter(|_| document.get("blocks").is_none());
+    let document = bare.unwrap_or(document);
     if !document.value.is_object() {
         return Err(document.problem("must be an object"));
     }
@@ -231,14 +242,14 @@ fn sub_workflow(place: &Place<'_>) -> Result<SubWorkflow, Problem> {
         });
     }
     let shows = place.get("shows").map(|place| block_id(&place)).transpose()?;
-    let pointer = place.pointer.clone();
     Ok(SubWorkflow {
         document: document.value.clone(),
+        document_pointer: document.pointer,
         inputs,
         outputs,
         parameters,
         shows,
-        pointer,
+        pointer: place.pointer.clone(),
     })
 }
 
@@ -266,8 +277,9 @@ fn card(place: &Place<'_>) -> Result<Option<(u32, u32)>, Problem> {
     let Some(place) = place.get("card") else { return Ok(None) };
     let ends = place.text()?.split_once('-');
     let ends = ends.and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?)));
-    let ends = ends.filter(|(min, max)| min <= max && *max > 0);
-    ends.map(Some).ok_or_else(|| place.problem("must be as \"1-1\": the least and the most edges"))
+    let ends = ends.filter(|(min, max)| min <= max && (1..=10_000).contains(max));
+    ends.map(Some)
+        .ok_or_else(|| place.problem("must be as \"1-1\": the least and the most edges (10000)"))
 }
 
 /// One `{"block", "port"}`, or a list of them.

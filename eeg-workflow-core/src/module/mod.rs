@@ -8,6 +8,7 @@
 #![doc = include_str!("../../docs/MODULES.md")]
 
 mod archive;
+mod archive_error;
 mod composite;
 mod declarative;
 mod json;
@@ -15,11 +16,13 @@ mod library;
 mod manifest;
 mod preset;
 mod registry;
+mod view;
 
-pub use archive::{Archive, ArchiveError, ArchiveLimits, ArchivedModule, ModuleKind};
+pub use archive::{Archive, ArchiveLimits, ArchivedModule, ModuleKind};
+pub use archive_error::ArchiveError;
 pub use library::{
-    BrokenArchive, InstallError, Installed, LibraryError, ModuleEntry, ModuleLibrary, Owner,
-    RemoveError, View,
+    BrokenArchive, InstallError, Installed, LibraryError, ModuleLibrary, Owner, RemoveError,
 };
 pub use manifest::ManifestError;
 pub use registry::{Module, ModuleRegistry, RegistryError};
+pub use view::{ModuleEntry, View};

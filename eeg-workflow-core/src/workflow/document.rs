@@ -117,6 +117,15 @@ impl Workflow {
         &self.0.text
     }
 
+    /// The same document without the white space that an editor or a designer put between its
+    /// parts; everything else stays to the letter.
+    pub fn compact(self) -> Self {
+        if !self.0.text.contains(['\n', '\t']) {
+            return self;
+        }
+        Self::from_json(&without_white_space(&self.0.text)).unwrap_or(self)
+    }
+
     /// How many blocks the document lists.
     pub fn block_count(&self) -> usize {
         self.0.blocks.len()
@@ -187,6 +196,24 @@ impl Workflow {
         let text = raw(&document);
         Self::from_json(text.get()).map_err(|_| SetParameterError::NoSuchBlock(block.to_owned()))
     }
+}
+
+/// JSON text without the white space outside its strings.
+fn without_white_space(text: &str) -> String {
+    let mut compact = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+        } else if matches!(c, ' ' | '\t' | '\n' | '\r') {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        compact.push(c);
+    }
+    compact
 }
 
 /// What serialises without a failure, as JSON text.

@@ -4,8 +4,10 @@
 //! a [`Catalog`](crate::block::Catalog) of block types, reports every problem at once as a
 //! [`Diagnostic`], and gives a [`Plan`]: typed, acyclic, ready for the engine.
 
+mod cycle;
 mod diagnostic;
 mod document;
+mod ids;
 mod lenient;
 mod plan;
 mod planner;

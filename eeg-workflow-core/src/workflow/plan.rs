@@ -26,13 +26,9 @@ pub struct BlockIndex(pub u32);
 pub(super) struct Compiled {
     pub(super) ids: Vec<BlockId>,
     pub(super) nodes: Vec<Node>,
-    /// The slots of block `b` are `slot_start[b]..slot_start[b + 1]`.
-    pub(super) slot_start: Vec<u32>,
     /// The input port of each slot.
     pub(super) slot_port: Vec<u16>,
-    /// The deliveries of block `b` are `delivery_start[b]..delivery_start[b + 1]`.
-    pub(super) delivery_start: Vec<u32>,
-    /// Sorted by the output they take.
+    /// Sorted by the block they come from and the output they take.
     pub(super) deliveries: Vec<Delivery>,
     /// How many edges a block waits for.
     pub(super) in_degree: Vec<u32>,
@@ -43,9 +39,14 @@ pub(super) struct Compiled {
     pub(super) warnings: Vec<Diagnostic>,
 }
 
+/// All that the engine needs of a block, in one place: it is looked up once.
 pub(crate) struct Node {
     pub(crate) block: Arc<dyn Block>,
     pub(crate) parameters: Parameters,
+    /// The slots of its inputs.
+    pub(crate) slots: Range<u32>,
+    /// Its rows of the deliveries.
+    pub(crate) deliveries: Range<u32>,
     /// Whether the block waits for something outside and holds no core.
     pub(crate) waits: bool,
 }
@@ -135,7 +136,7 @@ impl Plan {
     }
 
     pub(crate) fn slots(&self, block: u32) -> Range<usize> {
-        row(&self.0.slot_start, block)
+        self.node(block).map_or(0..0, |node| range(&node.slots))
     }
 
     pub(crate) fn slot_ports(&self, slots: Range<usize>) -> &[u16] {
@@ -143,7 +144,8 @@ impl Plan {
     }
 
     pub(crate) fn deliveries(&self, block: u32) -> &[Delivery] {
-        self.0.deliveries.get(row(&self.0.delivery_start, block)).unwrap_or_default()
+        let row = self.node(block).map_or(0..0, |node| range(&node.deliveries));
+        self.0.deliveries.get(row).unwrap_or_default()
     }
 
     pub(crate) fn in_degrees(&self) -> &[u32] {
@@ -155,11 +157,8 @@ impl Plan {
     }
 }
 
-fn row(starts: &[u32], block: u32) -> Range<usize> {
-    match starts.get(block as usize..) {
-        Some([start, end, ..]) => *start as usize..*end as usize,
-        _ => 0..0,
-    }
+fn range(range: &Range<u32>) -> Range<usize> {
+    range.start as usize..range.end as usize
 }
 
 impl fmt::Debug for Plan {

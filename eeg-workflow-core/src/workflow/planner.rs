@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
+use super::cycle::shortest_cycle;
 use super::document::{BlockNode, Document, EdgeEnd, EdgeNode};
+use super::ids::IdIndex;
 use super::plan::{Compiled, Node};
 use super::{BlockId, BlockIndex, Code, Delivery, Diagnostic, InvalidWorkflow, Plan, Workflow};
 use crate::block::{Block, Catalog, Execution, NotFound, Parameters};
@@ -131,6 +133,8 @@ impl<'a> Planner<'a> {
             };
             self.nodes.push(Some(Node {
                 waits: block.spec().execution_class() == Execution::Wait,
+                slots: 0..0,
+                deliveries: 0..0,
                 block: Arc::clone(block),
                 parameters: parameters.unwrap_or_default(),
             }));
@@ -368,12 +372,18 @@ impl<'a> Planner<'a> {
         }
         let roots = (0..).zip(&in_degree).filter(|(_, n)| **n == 0).map(|(b, _)| b).collect();
         let ids = self.document.blocks.iter().filter_map(|node| node.id.clone()).collect();
+        let mut nodes: Vec<Node> = self.nodes.into_iter().flatten().collect();
+        let rows = slot_start.windows(2).zip(delivery_start.windows(2));
+        for (node, rows) in nodes.iter_mut().zip(rows) {
+            if let ([slots, slots_end], [deliveries, deliveries_end]) = rows {
+                node.slots = *slots..*slots_end;
+                node.deliveries = *deliveries..*deliveries_end;
+            }
+        }
         Ok(Plan(Arc::new(Compiled {
             ids,
-            nodes: self.nodes.into_iter().flatten().collect(),
-            slot_start,
+            nodes,
             slot_port,
-            delivery_start,
             deliveries,
             in_degree,
             roots,
@@ -497,115 +507,6 @@ impl<'a> Planner<'a> {
             diagnostic.block = self.index.id(start.index() as u32).cloned();
             self.report(diagnostic);
         }
-    }
-}
-
-/// The shortest path from `start` back to itself within `members`, both ends included.
-fn shortest_cycle(
-    graph: &DiGraph<BlockIndex, u32>,
-    start: NodeIndex,
-    members: &FxHashSet<NodeIndex>,
-) -> Option<Vec<NodeIndex>> {
-    let mut came_from = FxHashMap::default();
-    let mut queue = std::collections::VecDeque::from([start]);
-    while let Some(node) = queue.pop_front() {
-        for next in graph.neighbors(node) {
-            if next == start {
-                let mut path = vec![start, node];
-                let mut at = node;
-                while at != start {
-                    at = *came_from.get(&at)?;
-                    path.push(at);
-                }
-                path.reverse();
-                return Some(path);
-            }
-            if members.contains(&next) && !came_from.contains_key(&next) {
-                came_from.insert(next, node);
-                queue.push_back(next);
-            }
-        }
-    }
-    None
-}
-
-/// The positions of blocks by id: a table where the ids are integers close to each other, as
-/// designers number them.
-struct IdIndex<'a> {
-    blocks: &'a [BlockNode],
-    first: i64,
-    table: Vec<u32>,
-    others: FxHashMap<&'a BlockId, u32>,
-}
-
-const NOWHERE: u32 = u32::MAX;
-
-impl<'a> IdIndex<'a> {
-    fn new(blocks: &'a [BlockNode], problems: &mut Vec<Diagnostic>) -> Self {
-        let integers = || {
-            blocks.iter().filter_map(|node| match node.id {
-                Some(BlockId::Integer(id)) => Some(id),
-                _ => None,
-            })
-        };
-        let first = integers().min().unwrap_or(0);
-        let span = integers().max().unwrap_or(0).saturating_sub(first);
-        let size = usize::try_from(span).ok().and_then(|span| span.checked_add(1));
-        let size = size.filter(|size| *size <= 4 * blocks.len() + 16).unwrap_or(0);
-        let others = FxHashMap::default();
-        let mut index = Self { blocks, first, table: vec![NOWHERE; size], others };
-        for (position, node) in (0..).zip(blocks) {
-            let Some(id) = &node.id else { continue };
-            if let Some(earlier) = index.insert(id, position) {
-                let message = format!("block id {id} stands twice (also at /blocks/{earlier})");
-                let pointer = format!("/blocks/{position}/id");
-                problems
-                    .push(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
-            }
-        }
-        index
-    }
-
-    fn place(&self, id: &BlockId) -> Option<usize> {
-        match id {
-            BlockId::Integer(id) if !self.table.is_empty() => {
-                usize::try_from(id.checked_sub(self.first)?).ok()
-            }
-            _ => None,
-        }
-    }
-
-    /// The position that the id had before.
-    fn insert(&mut self, id: &'a BlockId, position: u32) -> Option<u32> {
-        match self.place(id).and_then(|place| self.table.get_mut(place)) {
-            Some(at) if *at == NOWHERE => {
-                *at = position;
-                None
-            }
-            Some(at) => Some(*at),
-            None => match self.others.entry(id) {
-                std::collections::hash_map::Entry::Occupied(entry) => Some(*entry.get()),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(position);
-                    None
-                }
-            },
-        }
-    }
-
-    fn get(&self, id: &BlockId) -> Option<u32> {
-        match self.place(id).and_then(|place| self.table.get(place)) {
-            Some(at) => Some(*at).filter(|at| *at != NOWHERE),
-            None => self.others.get(id).copied(),
-        }
-    }
-
-    fn id(&self, position: u32) -> Option<&'a BlockId> {
-        self.blocks.get(position as usize)?.id.as_ref()
-    }
-
-    fn name(&self, position: u32) -> String {
-        self.id(position).map_or_else(|| "?".to_owned(), ToString::to_string)
     }
 }
 

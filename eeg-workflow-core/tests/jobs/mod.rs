@@ -11,7 +11,7 @@ use eeg_workflow_core::block::{
     PythonRepr, Value,
 };
 use eeg_workflow_core::engine::{Engine, EngineOptions};
-use eeg_workflow_core::job::{JobId, JobOptions, JobService, JobStore, MemoryStore};
+use eeg_workflow_core::job::{JobId, JobOptions, JobService, JobStore, MemoryStore, Modules};
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::Workflow;
 use tempfile::TempDir;
@@ -183,6 +183,15 @@ impl Lab {
         store: Arc<dyn JobStore>,
         change: impl FnOnce(&mut JobOptions),
     ) -> Self {
+        Self::with_modules(folder, store, change, |registry| Arc::new(registry))
+    }
+
+    pub fn with_modules(
+        folder: Arc<TempDir>,
+        store: Arc<dyn JobStore>,
+        change: impl FnOnce(&mut JobOptions),
+        modules: impl FnOnce(ModuleRegistry) -> Arc<dyn Modules>,
+    ) -> Self {
         let probe = Arc::new(Probe::default());
         let mut options = JobOptions {
             artifacts: folder.path().join("artifacts"),
@@ -193,7 +202,7 @@ impl Lab {
         change(&mut options);
         let engine = EngineOptions { threads: Some(2), ..EngineOptions::default() };
         let engine = Engine::new(engine).unwrap();
-        let modules = Arc::new(registry(&probe));
+        let modules = modules(registry(&probe));
         let service = JobService::open(engine, Arc::clone(&store), modules, options).unwrap();
         Self { service, store, probe, folder }
     }

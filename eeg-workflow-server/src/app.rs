@@ -1,0 +1,99 @@
+//! What every handler works with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use eeg_workflow_core::engine::Engine;
+use eeg_workflow_core::job::{JobService, SqliteStore};
+use eeg_workflow_core::module::ModuleLibrary;
+use hyper::HeaderMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::auth::{Accounts, Origins};
+use crate::error::Rejection;
+use crate::metrics::Metrics;
+use crate::request::RequestId;
+use crate::user_files::UserFiles;
+
+/// The server's parts.
+pub(crate) struct App {
+    pub(crate) accounts: Accounts,
+    pub(crate) jobs: JobService,
+    /// The same store that the job service has, for its figures.
+    pub(crate) job_store: Arc<SqliteStore>,
+    pub(crate) engine: Engine,
+    pub(crate) library: Arc<ModuleLibrary>,
+    pub(crate) files: UserFiles,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Limits,
+    /// Places for large forms, which are held in memory.
+    pub(crate) large_forms: Arc<Semaphore>,
+    pub(crate) origins: Origins,
+    /// Whether the last address in `X-Forwarded-For` is the client's.
+    pub(crate) behind_proxy: bool,
+    /// Becomes true when the server is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Random, so that requests of two runs of the server are told apart.
+    pub(crate) run: u32,
+    pub(crate) requests: AtomicU64,
+}
+
+/// What is taken of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of a form without files.
+    pub(crate) form: u64,
+    /// Bytes of a form with a workflow.
+    pub(crate) workflow: u64,
+    /// Bytes of a module archive.
+    pub(crate) archive: u64,
+    /// Bytes of a user's file.
+    pub(crate) file: u64,
+    /// How long a client may send nothing in the middle of a body.
+    pub(crate) idle: Duration,
+}
+
+impl App {
+    /// Resolves when the server is to stop.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // An error means that the server is gone, which ends things too.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Waits for a place for a large form, but not for ever.
+    pub(crate) async fn place_for_form(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        let place = timeout(self.limits.idle, self.large_forms.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
+        place.map_err(Rejection::unavailable)
+    }
+
+    pub(crate) fn next_request_id(&self) -> RequestId {
+        RequestId { server: self.run, number: self.requests.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// Where a request comes from.
+    pub(crate) fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if !self.behind_proxy {
+            return peer;
+        }
+        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
+    }
+}
+
+/// Runs something that may wait for a disk, away from the threads that serve connections.
+pub(crate) async fn blocking<T: Send + 'static>(
+    app: &Arc<App>,
+    task: impl FnOnce(&App) -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
+    let app = app.clone();
+    let result = tokio::task::spawn_blocking(move || task(&app)).await;
+    result.map_err(Rejection::unavailable)?
+}

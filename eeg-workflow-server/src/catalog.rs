@@ -1,0 +1,168 @@
+//! The commands that only look: which block types there are, and whether a workflow is valid.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use eeg_workflow_core::builtin;
+use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary, Owner, View};
+use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
+use serde::Serialize;
+
+use crate::api::modules::{BlockType, block_types};
+use crate::cli::{BlocksOptions, ModuleOptions, ValidateOptions, exit};
+use crate::error::with_causes;
+
+/// Why a command ended early: what is printed, and the exit code.
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    pub(crate) code: u8,
+}
+
+impl Failure {
+    /// The command line, or a file that it names, is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: exit::USAGE }
+    }
+
+    /// The command itself failed.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: exit::FAILED }
+    }
+
+    /// Prints the message; the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        if !self.message.is_empty() {
+            eprintln!("error: {}", self.message);
+        }
+        self.code.into()
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever reads the output has enough of it.
+        let is_enough = error.kind() == io::ErrorKind::BrokenPipe;
+        Self::failed(if is_enough { String::new() } else { error.to_string() })
+    }
+}
+
+/// The `blocks` command.
+pub(crate) fn blocks(options: &BlocksOptions) -> ExitCode {
+    list(options).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}
+
+fn list(options: &BlocksOptions) -> Result<(), Failure> {
+    let modules = Modules::open(&options.modules)?;
+    let types: Vec<BlockType<'_>> = modules.view.modules().flat_map(block_types).collect();
+    if options.json {
+        return print_json(&types);
+    }
+    let mut out = io::stdout().lock();
+    let mut module = "";
+    for block in &types {
+        if module != block.module {
+            module = block.module;
+            writeln!(out, "{module}")?;
+        }
+        writeln!(out, "  {}", block.summary())?;
+    }
+    Ok(())
+}
+
+/// The `validate` command.
+pub(crate) fn validate(options: &ValidateOptions) -> ExitCode {
+    check(options).unwrap_or_else(Failure::report)
+}
+
+fn check(options: &ValidateOptions) -> Result<ExitCode, Failure> {
+    let modules = Modules::open(&options.modules)?;
+    let text = read(&options.workflow)?;
+    let plan = Workflow::from_json(&text).and_then(|workflow| workflow.plan(&modules.view));
+    let (valid, diagnostics) = match plan {
+        Ok(plan) => (true, plan.warnings().to_vec()),
+        Err(InvalidWorkflow { diagnostics, .. }) => (false, diagnostics),
+    };
+    if options.json {
+        print_json(&Validity { valid, diagnostics: &diagnostics })?;
+    } else {
+        print_diagnostics(&options.workflow, &diagnostics);
+        if valid {
+            writeln!(io::stdout(), "{}: valid", options.workflow.display())?;
+        }
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { exit::INVALID.into() })
+}
+
+/// Whether a workflow is valid, and everything that there is to say about it.
+#[derive(Serialize)]
+pub(crate) struct Validity<'a> {
+    pub(crate) valid: bool,
+    pub(crate) diagnostics: &'a [Diagnostic],
+}
+
+/// Prints every diagnostic on standard error.
+pub(crate) fn print_diagnostics(workflow: &Path, diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        eprintln!("{}: {diagnostic}", workflow.display());
+    }
+}
+
+/// Reads a file that the command line names.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// The built-in modules and those of the archives that the command line names.
+pub(crate) struct Modules {
+    pub(crate) view: View,
+    _folder: Scratch,
+}
+
+impl Modules {
+    pub(crate) fn open(options: &ModuleOptions) -> Result<Self, Failure> {
+        let folder = Scratch::new()?;
+        let builtin = builtin::registry().map_err(|error| Failure::failed(error.to_string()))?;
+        let library = ModuleLibrary::open(&folder.0, builtin, ArchiveLimits::default())
+            .map_err(|error| Failure::failed(with_causes(&error)))?;
+        let owner = Owner { id: 0, email: String::new() };
+        for path in &options.archives {
+            let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
+            let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let installed = library.install(&owner, false, &name, &bytes);
+            installed.map_err(|error| wrong(with_causes(&error)))?;
+        }
+        Ok(Self { view: library.view(owner.id), _folder: folder })
+    }
+}
+
+/// A folder of one's own among the system's temporary ones, removed with this.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, Failure> {
+        let number = getrandom::u64().map_err(|error| Failure::failed(error.to_string()))?;
+        let path = std::env::temp_dir().join(format!("eeg-workflow-{number:016x}"));
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left over is the system's to clean.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,263 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+/// How the program ended; documented in the help and stable.
+pub(crate) mod exit {
+    /// The run, or the server, failed.
+    pub(crate) const FAILED: u8 = 1;
+    /// The command line, or a file that it names, is wrong.
+    pub(crate) const USAGE: u8 = 2;
+    /// The workflow is invalid.
+    pub(crate) const INVALID: u8 = 3;
+    /// Interrupted by a signal.
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, \
+    3 the workflow is invalid, 130 interrupted.";
+
+#[derive(Parser)]
+#[command(version, about = "Runs EEG processing workflows", after_help = EXIT_CODES)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve workflows over HTTP (what is done without a command)
+    Serve(ServeOptions),
+    /// Run one workflow and show its results
+    #[command(after_help = EXIT_CODES)]
+    Run(RunOptions),
+    /// Check a workflow without running it
+    #[command(after_help = EXIT_CODES)]
+    Validate(ValidateOptions),
+    /// List the block types
+    Blocks(BlocksOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// Address to listen on; port 0 asks for a free one
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Where everything is kept [default: $XDG_DATA_HOME/eeg-workflow, ~/.local/share/eeg-workflow]
+    #[arg(long, env = "EEG_WORKFLOW_DATA", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Threads that compute [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Jobs that run at once; others wait
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_runs: u32,
+    /// Memory that the outputs of all blocks may hold, such as 8G [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory_limit: Option<Bytes>,
+    /// Seconds that a job may run [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) run_deadline: Option<u64>,
+    /// Seconds that a block may run [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) block_deadline: Option<u64>,
+
+    /// Seconds until a login ends
+    #[arg(long, default_value_t = 30 * 24 * 3600, value_name = "SECONDS", help_heading = "Accounts")]
+    pub(crate) token_lifetime: u64,
+    /// An origin whose pages are the server's own, for a proxy in front of it; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Accounts")]
+    pub(crate) origin: Vec<String>,
+    /// Take the client's address from X-Forwarded-For, as a proxy in front sets it
+    #[arg(long, help_heading = "Accounts")]
+    pub(crate) behind_proxy: bool,
+
+    /// Largest workflow
+    #[arg(long, default_value = "64M", value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) max_workflow: Bytes,
+    /// Largest module archive
+    #[arg(long, default_value = "32M", value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) max_archive: Bytes,
+    /// Largest file of a user
+    #[arg(long, default_value = "16G", value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) max_file: Bytes,
+    /// What all files of one user may take
+    #[arg(long, default_value = "64G", value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) files_quota: Bytes,
+    /// Connections at once
+    #[arg(long, default_value_t = 1024, value_name = "N", help_heading = "Limits", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
+    /// Seconds for the head of a request, and for which an idle connection is kept
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) head_timeout: u64,
+    /// Seconds for which a client may send or take nothing in the middle of a body
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) body_timeout: u64,
+    /// Seconds that running blocks and requests get to finish when the server is stopped
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", help_heading = "Limits")]
+    pub(crate) grace: u64,
+
+    /// Format of the log on standard error
+    #[arg(long, default_value = "text", value_name = "FORMAT", help_heading = "Log")]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter by target
+    #[arg(
+        long,
+        env = "EEG_WORKFLOW_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        help_heading = "Log"
+    )]
+    pub(crate) log: String,
+}
+
+#[derive(Args)]
+pub(crate) struct RunOptions {
+    /// The workflow
+    #[arg(value_name = "WORKFLOW.json")]
+    pub(crate) workflow: PathBuf,
+    /// Replace a parameter; may be repeated
+    #[arg(long, value_name = "BLOCK.PARAMETER=VALUE")]
+    pub(crate) set: Vec<Assignment>,
+    /// What the first part of a FILE parameter (Home/…) stands for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) modules: ModuleOptions,
+    /// Write an output: arrays and recordings as .npy, other values as JSON; may be repeated
+    #[arg(long, value_name = "BLOCK.PORT=FILE")]
+    pub(crate) save: Vec<Assignment>,
+    /// Where artifacts go [default: a new folder named after the workflow]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the job's details as JSON, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Threads that compute [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Args)]
+pub(crate) struct ValidateOptions {
+    /// The workflow
+    #[arg(value_name = "WORKFLOW.json")]
+    pub(crate) workflow: PathBuf,
+    #[command(flatten)]
+    pub(crate) modules: ModuleOptions,
+    /// Print the diagnostics as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BlocksOptions {
+    #[command(flatten)]
+    pub(crate) modules: ModuleOptions,
+    /// Print the block types as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ModuleOptions {
+    /// An archive of modules to use beside the built-in ones; may be repeated
+    #[arg(long = "module", value_name = "ARCHIVE.zip")]
+    pub(crate) archives: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Reads the command line; ends the program when it is wrong.
+pub(crate) fn parse() -> Command {
+    let cli = Cli::from_arg_matches(&Cli::command().get_matches());
+    let cli = cli.unwrap_or_else(|error| error.exit());
+    cli.command.unwrap_or(Command::Serve(cli.serve))
+}
+
+/// `BLOCK.NAME=VALUE`. The block's id ends at the first dot, the name at the first `=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) block: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for Assignment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (target, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let (block, name) = target.split_once('.').ok_or("there is no \".\" before the \"=\"")?;
+        if block.is_empty() || name.is_empty() {
+            return Err("the block or the name is empty");
+        }
+        Ok(Self { block: block.into(), name: name.into(), value: value.into() })
+    }
+}
+
+/// A number of bytes: `1048576`, `1024K`, `1M`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl FromStr for Bytes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match text.get(digits.len()..).unwrap_or_default() {
+            "" => 1,
+            "K" | "k" => 1 << 10,
+            "M" | "m" => 1 << 20,
+            "G" | "g" => 1 << 30,
+            "T" | "t" => 1_u64 << 40,
+            _ => return Err("the unit is none of K, M, G, T"),
+        };
+        let count: u64 = digits.parse().map_err(|_| "not a number of bytes, such as 64M")?;
+        count.checked_mul(unit).map(Self).ok_or("too many bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn assignments_name_a_block_and_a_parameter_with_any_characters() {
+        let assignment = |block: &str, name: &str, value: &str| {
+            Ok(Assignment { block: block.into(), name: name.into(), value: value.into() })
+        };
+        assert_eq!("1.EEG File=a=b.eeg".parse(), assignment("1", "EEG File", "a=b.eeg"));
+        assert_eq!("b.x.y=".parse(), assignment("b", "x.y", ""));
+        for wrong in ["1.x", "x=1", ".x=1", "1.=2"] {
+            assert!(wrong.parse::<Assignment>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!("2K".parse(), Ok(Bytes(2048)));
+        assert_eq!("7".parse(), Ok(Bytes(7)));
+        for wrong in ["", "K", "1X", "99999999999T"] {
+            assert!(wrong.parse::<Bytes>().is_err(), "{wrong}");
+        }
+    }
+}

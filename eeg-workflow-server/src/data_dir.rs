@@ -1,0 +1,101 @@
+//! Where a server keeps what must survive it.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The folder of one server, locked for as long as this lives.
+///
+/// ```text
+/// DIR/lock            held by the server that uses the folder
+/// DIR/jobs.db         jobs and the outputs of their blocks
+/// DIR/accounts.db     accounts and tokens
+/// DIR/jobs/<id>/      artifacts of a job
+/// DIR/files/<user>/   files of a user, for FILE parameters
+/// DIR/modules/        archives that were uploaded
+/// ```
+pub(crate) struct DataDir {
+    root: PathBuf,
+    _lock: File,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirError {
+    #[error("the data directory {0} is in use by another server")]
+    InUse(PathBuf),
+    #[error("the data directory {path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("there is no place for a data directory: name one with --data-dir")]
+    NoDefault,
+}
+
+impl DataDir {
+    /// Opens the folder, and makes it, for its owner alone, if it is not there.
+    pub(crate) fn open(root: PathBuf) -> Result<Self, DataDirError> {
+        let failed = |source| DataDirError::Io { path: root.clone(), source };
+        make_private(&root).map_err(failed)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join("lock"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DataDirError::InUse(root)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let dir = Self { root: root.clone(), _lock: lock };
+        for folder in [dir.artifacts(), dir.files(), dir.modules()] {
+            make_private(&folder).map_err(failed)?;
+        }
+        Ok(dir)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn jobs(&self) -> PathBuf {
+        self.root.join("jobs.db")
+    }
+
+    pub(crate) fn accounts(&self) -> PathBuf {
+        self.root.join("accounts.db")
+    }
+
+    pub(crate) fn artifacts(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
+    pub(crate) fn files(&self) -> PathBuf {
+        self.root.join("files")
+    }
+
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.root.join("modules")
+    }
+}
+
+/// `$XDG_DATA_HOME/eeg-workflow`, or `~/.local/share/eeg-workflow`.
+pub(crate) fn default_root() -> Result<PathBuf, DataDirError> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(set("HOME")?.join(".local/share")));
+    Ok(base.ok_or(DataDirError::NoDefault)?.join("eeg-workflow"))
+}
+
+/// Makes a folder and those above it, the folder itself readable by its owner alone.
+fn make_private(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

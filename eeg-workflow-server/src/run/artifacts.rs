@@ -1,0 +1,89 @@
+//! What blocks show, and the folder where the files that they make go.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use eeg_workflow_core::block::Display;
+use serde::Serialize;
+
+use crate::cli::RunOptions;
+
+/// What a block shows, as it is on the wire; files by their names in the folder.
+#[derive(Serialize)]
+#[serde(tag = "type", content = "value", rename_all = "UPPERCASE")]
+pub(super) enum Shown {
+    String(String),
+    Graph { filename: String },
+    File { filename: String },
+    Table { columns: Vec<String>, rows: Vec<Vec<String>> },
+}
+
+/// The folder for artifacts, made when there is something to put into it.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Whether it is one of the program's choice, which must be a new one.
+    is_new: bool,
+    is_made: bool,
+}
+
+impl Folder {
+    /// The folder that the command line names, or a new one named after the workflow.
+    pub(super) fn new(options: &RunOptions) -> Self {
+        if let Some(path) = &options.output {
+            return Self { path: path.clone(), is_new: false, is_made: false };
+        }
+        let stem = options.workflow.file_stem().unwrap_or_default().to_string_lossy();
+        Self { path: format!("{stem}-output").into(), is_new: true, is_made: false }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What a block shows; if it is a file, the file is written.
+    pub(super) fn keep(&mut self, block: &str, display: &Display) -> io::Result<Shown> {
+        Ok(match display {
+            Display::Text(text) => Shown::String(text.to_string()),
+            Display::Table { columns, rows } => {
+                Shown::Table { columns: columns.to_vec(), rows: rows.to_vec() }
+            }
+            Display::Graph(artifact) => {
+                Shown::Graph { filename: self.write(block, &artifact.name, &artifact.bytes)? }
+            }
+            Display::File(artifact) => {
+                Shown::File { filename: self.write(block, &artifact.name, &artifact.bytes)? }
+            }
+            _ => Shown::String("(something that this program cannot show)".into()),
+        })
+    }
+
+    fn write(&mut self, block: &str, name: &str, bytes: &[u8]) -> io::Result<String> {
+        self.make()?;
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
+        let name = format!("{block}-{name}").replace(|c| !plain(c), "_");
+        fs::write(self.path.join(&name), bytes)?;
+        Ok(name)
+    }
+
+    fn make(&mut self) -> io::Result<()> {
+        if self.is_made {
+            return Ok(());
+        }
+        if self.is_new {
+            let first = self.path.clone();
+            let mut number = 1;
+            while let Err(error) = fs::create_dir(&self.path) {
+                if error.kind() != io::ErrorKind::AlreadyExists {
+                    return Err(error);
+                }
+                number += 1;
+                self.path = format!("{}-{number}", first.display()).into();
+            }
+        } else {
+            fs::create_dir_all(&self.path)?;
+        }
+        self.is_made = true;
+        Ok(())
+    }
+}
