@@ -61,6 +61,7 @@ mod samples;
 mod spectrum;
 mod spectrum_plot;
 mod timestamp;
+mod triggers;
 
 pub use annotation::Annotation;
 pub use artifacts::ArtifactLimits;
