@@ -24,7 +24,8 @@ impl Annotation {
     }
 }
 
-fn to_microsecond(seconds: f64) -> f64 {
+/// Rounded to the microsecond.
+pub(crate) fn to_microsecond(seconds: f64) -> f64 {
     (seconds * 1e6).round_ties_even() / 1e6
 }
 

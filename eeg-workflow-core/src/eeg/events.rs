@@ -34,6 +34,9 @@ pub enum EventNumbering {
     /// 1001, `Optic/O  1` → 2001, `Event/254` → 254, `New Segment/` → 99999,
     /// `SyncStatus/Sync On` → 99998), and 10001, 10002 … in code-point order for the rest.
     BrainVision,
+    /// The description is the number: that of a trigger line. 1, 2, 3 … in code-point order for
+    /// any others.
+    Trigger,
 }
 
 /// Why there are no events.
@@ -78,13 +81,14 @@ pub fn events_from_annotations(
     // str is ordered by bytes, which for UTF-8 is the order of code points.
     let distinct: BTreeSet<&str> = counted().map(|a| a.description.as_str()).collect();
     let mut next = match numbering {
-        EventNumbering::Ordinal => 1,
+        EventNumbering::Ordinal | EventNumbering::Trigger => 1,
         EventNumbering::BrainVision => 10_001,
     };
     let mut ids = Vec::with_capacity(distinct.len());
     for description in distinct {
         let own = match numbering {
             EventNumbering::Ordinal => None,
+            EventNumbering::Trigger => description.parse().ok(),
             EventNumbering::BrainVision => brainvision_id(description),
         };
         let id = own.unwrap_or_else(|| {

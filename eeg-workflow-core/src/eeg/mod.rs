@@ -68,6 +68,7 @@ mod spectrum_plot;
 mod split;
 mod timestamp;
 mod training_plot;
+mod triggers;
 mod validation;
 mod wavelet;
 

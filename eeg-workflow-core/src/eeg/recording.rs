@@ -239,6 +239,16 @@ impl Recording {
         }
     }
 
+    /// The recording with other annotations, which must be in order and within it.
+    pub(crate) fn with_annotations(
+        self,
+        annotations: Vec<Annotation>,
+        numbering: EventNumbering,
+    ) -> Self {
+        let info = Info { annotations, numbering, ..Info::clone(&self.info) };
+        Self { info: Arc::new(info), ..self }
+    }
+
     /// What describes the recording, and its samples to be changed.
     pub(crate) fn into_parts(self) -> (Info, Array2<f64>) {
         let info = Info::clone(&self.info);

@@ -120,6 +120,19 @@ impl Plan {
         }
     }
 
+    /// Without anything put around the signal.
+    fn bare(samples: usize, new_samples: usize) -> Self {
+        let mut planner = RealFftPlanner::new();
+        Self {
+            before: 0,
+            padded: samples,
+            skipped: 0,
+            new_padded: new_samples,
+            forward: planner.plan_fft_forward(samples),
+            inverse: planner.plan_fft_inverse(new_samples),
+        }
+    }
+
     fn buffers(&self) -> Buffers {
         let scratch = self.forward.get_scratch_len().max(self.inverse.get_scratch_len());
         Buffers {
@@ -161,6 +174,16 @@ impl Plan {
         let there = short.get(self.skipped..).unwrap_or(&[]);
         out.iter_mut().zip(there).for_each(|(out, value)| *out = *value);
     }
+}
+
+/// The signal in more samples over the same time, by way of its spectrum and with nothing put
+/// around it: MNE's `resample(signal, …, npad=0)`.
+pub(crate) fn stretched(signal: &[f64], out: &mut [f64]) {
+    if signal.is_empty() || out.is_empty() {
+        return;
+    }
+    let plan = Plan::bare(signal.len(), out.len());
+    plan.apply(signal, out, &mut plan.buffers());
 }
 
 /// The signal from `before` on, its odd reflection at both ends, zeros beyond.

@@ -3,18 +3,21 @@
 //! | format | files | module |
 //! |---|---|---|
 //! | BrainVision | `.vhdr` (`.ahdr`), `.eeg` (`.dat`, `.avg`), `.vmrk` (`.amrk`) | [`brainvision`] |
+//! | EDF, EDF+, BDF, BDF+ | `.edf`, `.bdf` | [`edf`] |
 
 pub mod brainvision;
+pub mod edf;
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use self::brainvision::{DataError, HeaderError, MarkerError};
+use self::edf::EdfError;
 use super::{Recording, RecordingError};
 
-/// Reads a recording, whatever format it is in: that is found by the name's ending and, failing
-/// that, by how the file starts. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
+/// Reads a recording, whatever format it is in: that is found by how the file starts and, failing
+/// that, by the name's ending. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
 ///
 /// # Errors
 /// [`ReadError`], which names the file and, where there is one, the line or byte.
@@ -33,7 +36,12 @@ pub fn read_inside(path: &Path, folder: &Path) -> Result<Recording, ReadError> {
 }
 
 fn read_with(path: &Path, files: &Files) -> Result<Recording, ReadError> {
-    if brainvision::is_member(path) || brainvision::is_header(&files.start(path)?) {
+    let start = files.start(path);
+    if start.as_ref().is_ok_and(|start| edf::is_header(start)) || edf::is_member(path) {
+        return edf::read(path, files);
+    }
+    // Of a set of files the one that is named need not be there.
+    if brainvision::is_member(path) || brainvision::is_header(&start?) {
         return brainvision::read(path, files);
     }
     Err(ReadError::UnknownFormat { path: path.to_owned() })
@@ -129,7 +137,7 @@ pub enum ReadError {
         limit: u64,
     },
     /// Neither name nor content is that of a known format.
-    #[error("{}: not a recording in a known format (BrainVision .vhdr, .eeg, .vmrk)", path.display())]
+    #[error("{}: not a recording in a known format (BrainVision .vhdr, .eeg, .vmrk; EDF .edf; BDF .bdf)", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -165,6 +173,14 @@ pub enum ReadError {
         path: PathBuf,
         /// What is wrong and where.
         problem: DataError,
+    },
+    /// The EDF or BDF file is not right.
+    #[error("{}: {problem}", path.display())]
+    Edf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: EdfError,
     },
     /// The parts do not make a recording.
     #[error("{}: {problem}", path.display())]

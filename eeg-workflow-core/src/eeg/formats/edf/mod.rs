@@ -1,0 +1,196 @@
+//! European Data Format: EDF and EDF+ with 16 bits a sample, BDF and BDF+ with 24.
+//!
+//! Read as MNE-Python's `read_raw_edf` and `read_raw_bdf` do with their default arguments.
+//! Samples are bit-equal to MNE's: `volts = (stored * gain + offset) * unit factor`, where
+//! `gain = (physical max - physical min) / (digital max - digital min)` and
+//! `offset = physical min - digital min * gain`. Micro- and millivolts become volts; any other
+//! unit stays as it is. All channels are EEG but for `Status` and `Trigger`, of which the lowest
+//! 17 bits count.
+//!
+//! - The size of the file tells how many records there are, whatever the header says (-1 while a
+//!   recording runs); what is left of a record that was cut short is passed over.
+//! - Channels of fewer samples than others are resampled to the highest rate by way of their
+//!   spectrum, over the whole recording at once, as MNE does with `preload=True`; the worst
+//!   deviation from it is 1e-15 of the largest value. Trigger lines hold their value instead.
+//! - Annotations (onset, duration, text in UTF-8) count from the first sample, also where that was
+//!   taken a fraction of a second after the time in the header, which [`Info::meas_date`] has in
+//!   whole seconds.
+//! - Without annotations, the onsets of a trigger line ([`Recording::trigger_events`], MNE's
+//!   `find_events`) become annotations with the trigger's number as text and as
+//!   [event id](EventNumbering::Trigger).
+//! - Records with gaps between them (EDF+D) are joined, as MNE joins them. MNE leaves the
+//!   annotations behind a gap at their time of day and so at the wrong samples; here they are
+//!   where they belong, and each seam has the marks `BAD boundary` and `EDGE boundary` of MNE's
+//!   `concatenate_raws`, so that no filter and no epoch reaches over it.
+//!
+//! Other than MNE this reads texts that are not UTF-8 (as Latin-1), and takes the highest rate of
+//! all channels for the recording's even if only a trigger line has it.
+
+mod annotations;
+mod data;
+mod header;
+mod labels;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+pub use header::{Content, Header, Signal};
+
+use super::{Files, ReadError};
+use crate::eeg::{ChannelKind, EventNumbering, Info, Recording, RecordingError};
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EdfError {
+    /// Not even the part of the header that every file has.
+    #[error("{size} bytes are not even the first 256 of an EDF or BDF header")]
+    Fragment {
+        /// Bytes in the file.
+        size: usize,
+    },
+    /// The file starts with something else.
+    #[error(
+        "byte 0: version {version:?} is neither that of EDF (\"0\") nor of BDF (\"\\xffBIOSEMI\")"
+    )]
+    Version {
+        /// What it starts with.
+        version: String,
+    },
+    /// The file ends within the header.
+    #[error(
+        "byte {size}: the file ends within its header, which takes {needed} bytes for {signals} signals"
+    )]
+    Short {
+        /// Bytes in the file.
+        size: usize,
+        /// Signals that the header counts.
+        signals: usize,
+        /// Bytes that the header would have.
+        needed: usize,
+    },
+    /// A field of the header that cannot be.
+    #[error("byte {byte}: {name} {text:?} is not {expected}")]
+    Field {
+        /// Where the field starts.
+        byte: usize,
+        /// What the field is.
+        name: &'static str,
+        /// What it says.
+        text: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Data records too large to count.
+    #[error("byte 236: a data record of {signals} signals is larger than any memory")]
+    RecordSize {
+        /// Signals in a record.
+        signals: usize,
+    },
+    /// Annotations only.
+    #[error("no channels: all {signals} signals are annotations")]
+    NoChannels {
+        /// Signals in the file.
+        signals: usize,
+    },
+    /// Not one whole data record.
+    #[error("byte {byte}: {found} bytes of data are less than one data record of {needed} bytes")]
+    NoRecord {
+        /// Where the first record starts.
+        byte: usize,
+        /// Bytes behind the header.
+        found: usize,
+        /// Bytes of a record.
+        needed: usize,
+    },
+    /// Channels of such different rates that all at the highest would fill the memory.
+    #[error(
+        "channels of different rates ({slowest:?} with {least} and {fastest:?} with {most} samples a \
+         data record) would take {bytes} bytes at the highest rate, far more than the file"
+    )]
+    Rates {
+        /// The channel with the fewest samples.
+        slowest: String,
+        /// Its samples a record.
+        least: usize,
+        /// The channel with the most samples.
+        fastest: String,
+        /// Its samples a record.
+        most: usize,
+        /// Bytes that all channels would take.
+        bytes: usize,
+    },
+    /// A data record that starts before the one before it ends.
+    #[error(
+        "data record {record} starts at {start} s, before its predecessor ends at {expected} s"
+    )]
+    Order {
+        /// The record, from 0.
+        record: usize,
+        /// When it starts, in seconds.
+        start: f64,
+        /// When it could start at the earliest, in seconds.
+        expected: f64,
+    },
+    /// The parts do not make a recording.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+}
+
+/// Whether a file name's ending is one of this format.
+pub(super) fn is_member(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    ["edf", "bdf"].iter().any(|e| e.eq_ignore_ascii_case(ending))
+}
+
+/// Whether a file that starts like this is of this format.
+pub(super) fn is_header(start: &[u8]) -> bool {
+    header::is_header(start)
+}
+
+pub(super) fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+    parse(files.read(path, u64::MAX)?)
+        .map_err(|problem| ReadError::Edf { path: path.to_owned(), problem })
+}
+
+/// The recording in the bytes of an EDF or BDF file.
+///
+/// # Errors
+/// [`EdfError`], with the byte where there is one.
+pub fn parse(bytes: Vec<u8>) -> Result<Recording, EdfError> {
+    let header = Header::parse(&bytes)?;
+    let sfreq = header.sfreq();
+    let channels: Vec<_> = header.channels().filter_map(Signal::to_channel).collect();
+    if channels.is_empty() {
+        return Err(EdfError::NoChannels { signals: header.signals.len() });
+    }
+    let names: HashSet<&str> = channels.iter().map(|c| c.name.as_str()).collect();
+    let records = bytes.get(header.size()..).unwrap_or(&[]);
+    if records.len() < header.record_size() {
+        let (byte, found, needed) = (header.size(), records.len(), header.record_size());
+        return Err(EdfError::NoRecord { byte, found, needed });
+    }
+    let annotations = annotations::read(&header, records, &names)?;
+    let highpass = header.highpass.unwrap_or(0.0);
+    let lowpass = header.lowpass.unwrap_or(sfreq / 2.0);
+    let (highpass, lowpass) =
+        if highpass > lowpass { (0.0, sfreq / 2.0) } else { (highpass, lowpass) };
+    let info = Info {
+        channels,
+        sfreq,
+        meas_date: header.meas_date,
+        annotations,
+        numbering: EventNumbering::Ordinal,
+        highpass,
+        lowpass,
+    };
+    let recording = match data::read(bytes, &header)? {
+        data::Values::Stored(stored) => Recording::from_stored(info, stored)?,
+        data::Values::Volts(volts) => Recording::from_volts(info, volts)?,
+    };
+    let trigger_line = recording.channels().iter().position(|c| c.kind == ChannelKind::Stim);
+    match trigger_line {
+        Some(line) if recording.annotations().is_empty() => Ok(recording.with_triggers_of(line)),
+        _ => Ok(recording),
+    }
+}

@@ -1,0 +1,44 @@
+//! Events of a trigger line.
+
+use super::annotation::to_microsecond;
+use super::{Annotation, Event, EventNumbering, Events, Recording};
+
+impl Recording {
+    /// The events of a trigger line: wherever its value rises, to that value. As MNE's
+    /// `find_events(raw, stim_channel, shortest_event=1)`: fractions are cut off, the sign does
+    /// not count, and the value that the recording starts with is no event.
+    ///
+    /// None when there is no such channel. The ids' names are their decimal numbers.
+    pub fn trigger_events(&self, channel: usize) -> Option<Events> {
+        let values = self.channel(channel)?;
+        let mut rows = Vec::new();
+        let mut before = None;
+        for (sample, value) in (0_i64..).zip(values) {
+            let value = (value as i64).saturating_abs();
+            if before.is_some_and(|before| value > before)
+                && let Ok(id) = i32::try_from(value)
+            {
+                rows.push(Event { sample, id });
+            }
+            before = Some(value);
+        }
+        let mut ids: Vec<i32> = rows.iter().map(|event| event.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let ids = ids.into_iter().map(|id| (id.to_string(), id)).collect();
+        Some(Events { rows, ids })
+    }
+
+    /// The recording with the events of a trigger line as its annotations.
+    pub(crate) fn with_triggers_of(self, channel: usize) -> Self {
+        let rows = self.trigger_events(channel).map(|events| events.rows).unwrap_or_default();
+        let sfreq = self.sfreq();
+        let annotation = |event: Event| Annotation {
+            onset: to_microsecond(event.sample as f64 / sfreq),
+            duration: 0.0,
+            description: event.id.to_string(),
+        };
+        let annotations = rows.into_iter().map(annotation).collect();
+        self.with_annotations(annotations, EventNumbering::Trigger)
+    }
+}
