@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::api::modules::{BlockType, block_types};
 use crate::cli::{BlocksOptions, ModuleOptions, ValidateOptions, exit};
 use crate::error::with_causes;
+use crate::terminal::printable;
 
 /// Why a command ended early: what is printed, and the exit code.
 pub(crate) struct Failure {
@@ -34,7 +35,7 @@ impl Failure {
     /// Prints the message; the exit code.
     pub(crate) fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            eprintln!("error: {}", self.message);
+            eprintln!("error: {}", printable(&self.message));
         }
         self.code.into()
     }
@@ -105,7 +106,7 @@ pub(crate) struct Validity<'a> {
 /// Prints every diagnostic on standard error.
 pub(crate) fn print_diagnostics(workflow: &Path, diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
-        eprintln!("{}: {diagnostic}", workflow.display());
+        eprintln!("{}", printable(&format!("{}: {diagnostic}", workflow.display())));
     }
 }
 

@@ -17,6 +17,7 @@ mod router;
 mod run;
 mod serve;
 mod telemetry;
+mod terminal;
 mod user_files;
 
 use std::process::ExitCode;

@@ -362,3 +362,31 @@ fn epochs_averages_features_and_models_are_saved_in_their_formats() {
     assert_eq!(run.status.code(), Some(1));
     assert!(text(&run.stderr).contains("a model is saved as .onnx or .safetensors"));
 }
+
+#[test]
+fn long_results_are_shortened_and_control_characters_are_not_printed() {
+    let place = Place::new("");
+    let labels: Vec<String> = (0..40).map(|_| "\"1\"".to_owned()).collect();
+    let document = format!(
+        "{{\"blocks\":[{{\"id\":\"\\u001b[31m\",\"type\":\"Nope\",\"module\":\"M\",\"values\":{{\"a\":[{}]}}}}]}}",
+        labels.join(",")
+    );
+    std::fs::write(place.path().join("w.json"), document).unwrap();
+    let run = place.call(&["run", "w.json"]);
+    assert_eq!(run.status.code(), Some(3));
+    assert!(!text(&run.stderr).contains('\u{1b}'), "{}", text(&run.stderr));
+
+    write_recording(&place);
+    let document = "{\"blocks\":[\
+        {\"id\":1,\"type\":\"OfflineDataProvider\",\"module\":\"EEG_Basil.zip:EEG_Basil\",\"values\":{\"EEG File\":\"Home/r.eeg\"}},\
+        {\"id\":2,\"type\":\"PowerSpectrum\",\"module\":\"EEG_Basil.zip:EEG_Basil\",\"values\":{\"Show\":\"table\"}}],\
+        \"edges\":[{\"block1\":1,\"connector1\":[\"EEGData\",\"output\"],\"block2\":2,\"connector2\":[\"EEGData\",\"input\"]}]}";
+    std::fs::write(place.path().join("w.json"), document).unwrap();
+    let run = place.call(&["run", "w.json", "--files", "."]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let table = text(&run.stdout);
+    assert!(
+        table.lines().count() < 30 && table.contains("more lines (--json has them all)"),
+        "{table}"
+    );
+}

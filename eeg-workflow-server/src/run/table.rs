@@ -6,8 +6,13 @@ use std::time::Duration;
 use eeg_workflow_core::job::{Phase, Shown};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
 
+use crate::terminal::printable;
+
 use super::Ended;
 use super::artifacts::Folder;
+
+/// Of what one block shows, so many lines are printed after the first.
+const LINES: usize = 20;
 
 /// Prints one row a block: its id, its type, what became of it, how long it took, and what it
 /// shows.
@@ -40,12 +45,16 @@ pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()
     let mut out = io::stdout().lock();
     for [id, name, state, time, result] in &rows {
         let [a, b, c, d] = widths;
-        let mut lines = result.lines();
+        let mut lines = result.lines().map(printable);
         let first = lines.next().unwrap_or_default();
         let line = format!("{id:a$}  {name:b$}  {state:c$}  {time:>d$}  {first}");
         writeln!(out, "{}", line.trim_end())?;
-        for line in lines {
+        for line in lines.by_ref().take(LINES) {
             writeln!(out, "{:indent$}{line}", "")?;
+        }
+        match lines.count() {
+            0 => {}
+            more => writeln!(out, "{:indent$}… {more} more lines (--json has them all)", "")?,
         }
     }
     out.flush()
