@@ -1,6 +1,6 @@
 //! EDF and BDF files: the reference recordings, files that the tests make themselves, refusals,
 //! and no panic on whatever bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
 mod eeg_support;
 
