@@ -11,6 +11,7 @@ mod artifact;
 mod error;
 mod events;
 mod keeper;
+#[cfg(feature = "sqlite")]
 mod kept;
 mod live;
 mod memory;
