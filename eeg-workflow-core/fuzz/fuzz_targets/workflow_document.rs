@@ -16,6 +16,6 @@ fuzz_target!(|text: &str| {
     if let Ok(workflow) = Workflow::from_json(text) {
         let again = Workflow::from_json(workflow.as_json()).map(|w| w.block_count());
         assert_eq!(again.ok(), Some(workflow.block_count()));
-        let _ = workflow.plan(&REGISTRY);
+        let _ = workflow.plan(&*REGISTRY);
     }
 });
