@@ -1,6 +1,6 @@
 //! EDF and BDF files: the reference recordings, files that the tests make themselves, refusals,
 //! and no panic on whatever bytes.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod eeg_support;
 
@@ -8,7 +8,7 @@ use std::fs;
 
 use eeg_support::{json, number, numbers, reference, same_bits, strings};
 use eeg_workflow_core::eeg::formats::edf::{EdfError, Header, parse};
-use eeg_workflow_core::eeg::{ChannelKind, EventNumbering, Recording, read};
+use eeg_workflow_core::eeg::{ChannelKind, EventNumbering, Recording, read, read_inside};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -418,6 +418,7 @@ fn the_format_is_found_by_content_and_by_ending() {
         let path = folder.path().join(name);
         fs::write(&path, rich(width)).unwrap();
         assert_eq!(read(&path).unwrap().shape(), (3, 60), "{name}");
+        assert_eq!(read_inside(&path, folder.path()).unwrap().shape(), (3, 60), "{name}");
     }
     let path = folder.path().join("no.edf");
     fs::write(&path, "Brain".repeat(100)).unwrap();

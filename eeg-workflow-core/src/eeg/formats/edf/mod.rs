@@ -11,7 +11,7 @@
 //!   recording runs); what is left of a record that was cut short is passed over.
 //! - Channels of fewer samples than others are resampled to the highest rate by way of their
 //!   spectrum, over the whole recording at once, as MNE does with `preload=True`; the worst
-//!   deviation from it is 1e-15 of the largest value. Trigger lines hold their value instead.
+//!   deviation from it is 1.5e-15 of the largest value. Trigger lines hold their value instead.
 //! - Annotations (onset, duration, text in UTF-8) count from the first sample, also where that was
 //!   taken a fraction of a second after the time in the header, which [`Info::meas_date`] has in
 //!   whole seconds.
