@@ -317,9 +317,11 @@ fn the_block_types_are_listed_as_designers_know_them() {
         let types: Vec<&serde_json::value::RawValue> = serde_json::from_str(text).unwrap();
         types.iter().map(|one| canonical(one.get())).collect()
     };
-    let recorded = raw(&recorded);
-    for listed in raw(&reply.text()) {
-        assert!(recorded.contains(&listed), "not as recorded: {listed}");
+    let listed = raw(&reply.text());
+    for recorded in raw(&recorded) {
+        // The keys in their order and the fields in theirs; fields may have been added behind.
+        let same = recorded.strip_suffix("]}").unwrap();
+        let found = listed.iter().any(|one| one.starts_with(same));
+        assert!(found, "not as recorded: {recorded}");
     }
-    assert!(raw(&reply.text()).iter().any(|one| one.contains("\"name\":\"Constant\"")));
 }
