@@ -142,8 +142,7 @@ impl BlockSpec {
         port_type: PortType,
         edges: RangeInclusive<u32>,
     ) -> Self {
-        let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
-        self.inputs.push(Port { name: name.into(), port_type, cardinality });
+        self.inputs.push(Port::new(name.into(), port_type, edges));
         self.order.push(Kind::Input);
         self
     }
@@ -161,8 +160,7 @@ impl BlockSpec {
         port_type: PortType,
         edges: RangeInclusive<u32>,
     ) -> Self {
-        let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
-        self.outputs.push(Port { name: name.into(), port_type, cardinality });
+        self.outputs.push(Port::new(name.into(), port_type, edges));
         self.order.push(Kind::Output);
         self
     }
@@ -275,6 +273,13 @@ impl BlockSpec {
 
     pub(crate) fn output_index(&self, name: &str) -> Option<usize> {
         self.outputs.iter().position(|port| port.name == name)
+    }
+}
+
+impl Port {
+    fn new(name: String, port_type: PortType, edges: RangeInclusive<u32>) -> Self {
+        let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
+        Self { name, port_type, cardinality }
     }
 }
 
