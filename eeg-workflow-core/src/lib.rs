@@ -41,6 +41,7 @@
 //!
 //! # Features
 //! - `builtin` (default): the built-in modules, the `eeg` library and its pictures.
+//! - `python` (default, on Linux): the sandbox for modules in Python.
 //! - `sqlite` (default): the durable job store.
 //!
 //! The longer documents: [`docs`].
@@ -56,4 +57,6 @@ pub mod job;
 pub mod module;
 #[cfg(feature = "builtin")]
 pub mod picture;
+#[cfg(all(feature = "python", target_os = "linux"))]
+pub mod runtime;
 pub mod workflow;

@@ -1,0 +1,3 @@
+//! Blocks whose code runs outside of this process.
+
+pub mod sandbox;

@@ -1,0 +1,221 @@
+//! Runs code that others have written, kept from everything that it is not given.
+
+mod bubblewrap;
+mod descendants;
+mod error;
+mod identity;
+mod interpreter;
+mod limits;
+mod process;
+mod spawner;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use bubblewrap::Bubblewrap;
+use descendants::{Descendants, MARK};
+use identity::Identity;
+use process::Family;
+use spawner::Spawner;
+
+pub use error::SandboxError;
+pub use interpreter::{Interpreter, interpreter_paths};
+pub use limits::Limits;
+pub use process::{Confined, ProcessEnd};
+
+/// Where `Launch::files` is seen under bubblewrap.
+const FILES: &str = "/files";
+
+/// The Python module that a confined program imports and calls first of all, as
+/// `confine.confine(config)` with what [`Sandbox::bootstrap`] gives: it sets the limits and gives
+/// up what the program must not keep. It needs Python 3.9 or newer, and its standard library.
+pub const CONFINE_PY: &str = include_str!("confine.py");
+
+/// How a process of uploaded code is kept from everything that it is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SandboxKind {
+    /// Namespaces and a file system of its own, made by `bwrap`.
+    Bubblewrap,
+    /// Rules of the kernel (Landlock and a filter of system calls) for the host's file system.
+    Landlock,
+    /// Not at all: only the limits hold.
+    None,
+}
+
+impl fmt::Display for SandboxKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SandboxKind::Bubblewrap => "bubblewrap",
+            SandboxKind::Landlock => "landlock",
+            SandboxKind::None => "none",
+        })
+    }
+}
+
+/// A process to be started.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// Absolute path of the program.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub args: &'a [OsString],
+    /// Its whole environment: nothing is inherited.
+    pub environment: &'a [(OsString, OsString)],
+    /// Files and folders that it may read, seen at their own paths: those of the interpreter, of
+    /// the code. `/usr` and what else programs need of the system is there anyway.
+    pub readable: &'a [PathBuf],
+    /// A folder that it may read, seen at [`Sandbox::files_path`]. What is put there later is
+    /// seen too.
+    pub files: &'a Path,
+    /// The one folder that it may write, seen at its own path. It is given to the user that the
+    /// process runs as, and its working folder at the start.
+    pub scratch: &'a Path,
+    /// A small number, different for all processes that run at once.
+    pub slot: u32,
+    /// Its standard input.
+    pub stdin: OwnedFd,
+    /// Its standard output.
+    pub stdout: OwnedFd,
+    /// Its standard error.
+    pub stderr: OwnedFd,
+}
+
+/// Starts confined processes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    walls: Arc<Walls>,
+    identity: Identity,
+    spawner: Spawner,
+}
+
+#[derive(Debug)]
+enum Walls {
+    Bubblewrap(Bubblewrap),
+    None,
+}
+
+impl Sandbox {
+    /// The best sandbox that works on this host: bubblewrap, or else Landlock.
+    ///
+    /// # Errors
+    /// Why neither works.
+    pub fn detect() -> Result<Sandbox, SandboxError> {
+        Sandbox::new(SandboxKind::Bubblewrap).or_else(|bubblewrap| {
+            Sandbox::new(SandboxKind::Landlock).map_err(|landlock| SandboxError::Unavailable {
+                bubblewrap: Box::new(bubblewrap),
+                landlock: Box::new(landlock),
+            })
+        })
+    }
+
+    /// This kind of sandbox, tried out. [`SandboxKind::None`] works always.
+    ///
+    /// # Errors
+    /// Why it does not work here.
+    pub fn new(kind: SandboxKind) -> Result<Sandbox, SandboxError> {
+        let (walls, identity) = match kind {
+            SandboxKind::Bubblewrap => {
+                let identity = Identity::detect();
+                (Walls::Bubblewrap(Bubblewrap::detect(identity)?), identity)
+            }
+            SandboxKind::Landlock => {
+                let message = "not yet".to_owned();
+                return Err(SandboxError::Landlock { message });
+            }
+            SandboxKind::None => (Walls::None, Identity::Own),
+        };
+        Ok(Sandbox { walls: Arc::new(walls), identity, spawner: Spawner::default() })
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> SandboxKind {
+        match *self.walls {
+            Walls::Bubblewrap(_) => SandboxKind::Bubblewrap,
+            Walls::None => SandboxKind::None,
+        }
+    }
+
+    /// Where a confined process sees the folder `files` of its launch: at one place for all
+    /// under bubblewrap, else where it is.
+    pub fn files_path<'a>(&self, files: &'a Path) -> &'a Path {
+        match *self.walls {
+            Walls::Bubblewrap(_) => Path::new(FILES),
+            Walls::None => files,
+        }
+    }
+
+    /// What the confined program hands to [`confine`](CONFINE_PY) before it does anything else.
+    pub fn bootstrap(&self, limits: &Limits, slot: u32) -> Value {
+        json!({
+            "limits": limits.to_json(0),
+            "user": self.identity.id(slot),
+            "reaper": self.kind() != SandboxKind::Bubblewrap,
+        })
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// A path that is missing or not absolute, or what the system says.
+    pub fn spawn(&self, launch: Launch<'_>) -> Result<Confined, SandboxError> {
+        for path in [launch.files, launch.scratch] {
+            real_path(path)?;
+        }
+        self.identity.own(launch.scratch, launch.slot)?;
+        let mark = mark();
+        let mut command = match &*self.walls {
+            Walls::Bubblewrap(bubblewrap) => bubblewrap.command(&launch)?,
+            Walls::None => plain_command(&launch, &mark),
+        };
+        let Launch { program, stdin, stdout, stderr, slot, .. } = launch;
+        command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+        let child = self
+            .spawner
+            .spawn(command)
+            .map_err(|source| SandboxError::Start { program: program.to_owned(), source })?;
+        Confined::new(child, self.spawner.clone(), |pid, pidfd| match &*self.walls {
+            Walls::Bubblewrap(_) => Bubblewrap::family(pid, pidfd),
+            Walls::None => Ok(Family::Host(Descendants::of(pid, &mark, self.identity.id(slot)))),
+        })
+    }
+}
+
+/// A program that sees the host as it is.
+fn plain_command(launch: &Launch<'_>, mark: &str) -> Command {
+    let mut command = Command::new(launch.program);
+    command.args(launch.args).current_dir(launch.scratch).env_clear();
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value))).env(MARK, mark);
+    command
+}
+
+/// Different for every process that this host starts.
+fn mark() -> String {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{number}-{}", std::process::id(), now.as_nanos())
+}
+
+/// The path without links, if it may be shown.
+fn real_path(path: &Path) -> Result<PathBuf, SandboxError> {
+    let refused = |problem| SandboxError::Path { path: path.to_owned(), problem };
+    if !path.is_absolute() {
+        return Err(refused("it is not absolute"));
+    }
+    let real = path
+        .canonicalize()
+        .map_err(|source| SandboxError::Prepare { path: path.to_owned(), source })?;
+    if real.parent().is_none() {
+        return Err(refused("it is the root of the file system"));
+    }
+    Ok(real)
+}
