@@ -16,6 +16,7 @@ mod library;
 mod manifest;
 mod preset;
 mod registry;
+mod runtime;
 mod view;
 
 pub use archive::{Archive, ArchiveLimits, ArchivedModule, ModuleKind};
@@ -24,5 +25,6 @@ pub use library::{
     BrokenArchive, InstallError, Installed, LibraryError, ModuleLibrary, Owner, RemoveError,
 };
 pub use manifest::ManifestError;
+pub use runtime::{ModuleRuntime, RuntimeError};
 pub use registry::{Module, ModuleRegistry, RegistryError};
 pub use view::{ModuleEntry, View};

@@ -9,7 +9,7 @@ use super::log::Printed;
 use super::object::{self, Immovable, PythonObject};
 use super::packet::Packet;
 use super::pool::{Key, Lease, NoWorker, Pool};
-use super::setting::Environment;
+use super::setting::Code;
 use super::value::{Incoming, Outgoing};
 use super::worker::{Failure, Home, Watch};
 use super::{memory, value};
@@ -24,7 +24,7 @@ const MOST_SHOWN: usize = 1 << 30;
 /// One block type of a Python module.
 pub(super) struct PythonBlock {
     pub(super) pool: Arc<Pool>,
-    pub(super) environment: Arc<Environment>,
+    pub(super) code: Arc<Code>,
     pub(super) module: String,
     pub(super) spec: BlockSpec,
 }
@@ -124,12 +124,12 @@ impl PythonBlock {
         files: &[StagedFile],
         printed: &mut Printed,
     ) -> Result<Result<(Lease, Packet), Failure>, BlockError> {
-        let key = Key::new(&self.environment, cx.owner());
+        let key = Key::new(&self.code, cx.owner());
         // The worker that holds the largest value which nobody else needs.
         let mut home: Option<(usize, Arc<Home>)> = None;
         for (_, value) in given.iter_mut() {
             if let Given::Object(object) = value
-                && key == Key::new(&object.environment, object.owner)
+                && key == Key::new(&object.code, object.owner)
                 && object.is_alone
                 && Arc::get_mut(object).is_some()
                 && home.as_ref().is_none_or(|(size, _)| *size < object.size)
@@ -160,7 +160,7 @@ impl PythonBlock {
 
         let worker = match &home {
             Some(home) => self.pool.holder(home, cx),
-            None => self.pool.any(&self.environment, cx.owner(), cx),
+            None => self.pool.any(&self.code, cx.owner(), cx),
         };
         let mut worker = worker.map_err(|no| match no {
             NoWorker::Stopped(stop) => stop.into(),
@@ -212,7 +212,7 @@ impl PythonBlock {
             Ok(memory) => Ok(json!({ "pickle": message.attach(memory) })),
             Err(Immovable::Failed(error)) => Err(error),
             Err(Immovable::Pinned(reason)) => {
-                let fits = *key == Key::new(&object.environment, object.owner)
+                let fits = *key == Key::new(&object.code, object.owner)
                     && home.as_ref().is_none_or(|home| Arc::ptr_eq(home, &object.home));
                 if !fits {
                     let class = &object.class;
@@ -320,7 +320,7 @@ impl PythonBlock {
         Ok(Value::object(PythonObject {
             home: Arc::clone(&worker.home),
             handle,
-            environment: Arc::clone(&self.environment),
+            code: Arc::clone(&self.code),
             owner: cx.owner(),
             class: output.get("type").and_then(Json::as_str).unwrap_or("object").to_owned(),
             size: usize::try_from(size).unwrap_or(usize::MAX).min(1 << 40),

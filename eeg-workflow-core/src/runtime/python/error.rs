@@ -8,14 +8,6 @@ use crate::runtime::sandbox::SandboxError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PythonError {
-    /// There is no such interpreter, or it is none.
-    #[error("{} cannot be used as Python interpreter: {problem}", .path.display())]
-    Interpreter {
-        /// The program.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
     /// A file of the runtime could not be read or written.
     #[error("{}", .path.display())]
     Storage {
@@ -25,7 +17,7 @@ pub enum PythonError {
         #[source]
         source: std::io::Error,
     },
-    /// A worker could not be confined.
+    /// The interpreter cannot be used, or a worker could not be confined.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     /// A worker could not be started.

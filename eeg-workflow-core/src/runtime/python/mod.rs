@@ -9,8 +9,8 @@ mod archive;
 mod block;
 mod error;
 mod exchange;
+mod command;
 mod files;
-mod interpreter;
 mod listing;
 mod log;
 mod memory;
@@ -23,20 +23,19 @@ mod support;
 mod value;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::PythonError;
 
 use self::block::PythonBlock;
-use self::interpreter::Interpreter;
 use self::listing::ListedModule;
 use self::pool::{NoWorker, Pool};
-use self::setting::{Environment, Setting};
+use self::setting::{Code, Setting};
 use self::worker::Deadline;
-use super::sandbox::{Limits, Sandbox};
-use crate::module::{Archive, Module, ModuleKind, ModuleRuntime, RuntimeError};
+use super::sandbox::{Interpreter, Limits, Sandbox};
+use crate::module::{Archive, Module, ModuleRuntime, RuntimeError};
 
 /// Settings of a [`PythonRuntime`].
 #[derive(Clone, Debug)]
@@ -76,44 +75,30 @@ impl PythonOptions {
 /// Runs Python modules. Starts no interpreter until one is needed.
 pub struct PythonRuntime {
     pool: Arc<Pool>,
-    interpreter: Arc<Interpreter>,
 }
 
 impl PythonRuntime {
-    /// A runtime that confines its workers in this sandbox. Asks the interpreter for its version
-    /// and its folders, once, and removes what an earlier runtime has left in the folder.
+    /// A runtime that confines its workers in this sandbox. Removes what an earlier runtime has
+    /// left in the folder.
     ///
     /// # Errors
-    /// The interpreter cannot be used, or the folder not be written.
+    /// The folder cannot be written.
     pub fn new(options: PythonOptions, sandbox: Sandbox) -> Result<Self, PythonError> {
-        let interpreter = Arc::new(Interpreter::ask(&options.interpreter)?);
-        let folder = options.folder;
+        let folder = options.folder.clone();
         std::fs::create_dir_all(&folder).map_err(PythonError::storage(&folder))?;
         let folder = folder.canonicalize().map_err(PythonError::storage(&folder))?;
         archive::sweep(&folder);
         let support = support::write(&folder)?;
-        let pool = Pool::new(Setting {
-            folder,
-            support,
-            sandbox,
-            limits: options.limits,
-            start_timeout: options.start_timeout,
-            idle_timeout: options.idle_timeout,
-            max_workers: options.max_workers.max(1),
-            max_output: options.max_output,
-        });
-        Ok(Self { pool, interpreter })
+        Ok(Self { pool: Pool::new(Setting::new(options, folder, support, sandbox)) })
     }
 
-    /// The interpreter's version, such as `3.11.7`.
-    pub fn version(&self) -> String {
-        let [major, minor, micro] = self.interpreter.version;
-        format!("{major}.{minor}.{micro}")
-    }
-
-    /// The interpreter's program.
-    pub fn program(&self) -> &Path {
-        &self.interpreter.program
+    /// The interpreter, asked for its version and its folders when it is needed for the first
+    /// time.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn interpreter(&self) -> Result<&Interpreter, PythonError> {
+        self.pool.setting.interpreter().map(AsRef::as_ref)
     }
 
     /// How many workers there are, and how many of them are busy.
@@ -129,26 +114,21 @@ impl PythonRuntime {
     /// # Errors
     /// The environment could not be made; what pip said is among the error's details.
     pub fn install_packages(&self, archive: &Archive) -> Result<Option<PathBuf>, PythonError> {
-        packages::install(&self.pool.setting.folder, &self.interpreter, archive)
+        let setting = &self.pool.setting;
+        packages::install(&setting.folder, setting.interpreter()?, archive)
     }
 
-    fn environment(&self, archive: &Archive) -> Result<Arc<Environment>, PythonError> {
-        let folder = &self.pool.setting.folder;
-        let python = |module: &&crate::module::ArchivedModule| module.kind == ModuleKind::Python;
-        Ok(Arc::new(Environment {
-            digest: archive.digest.as_str().into(),
-            root: archive::unpack(folder, archive)?,
-            modules: archive.modules.iter().filter(python).map(|m| m.name.clone()).collect(),
-            interpreter: packages::interpreter(folder, &self.interpreter, archive)?,
-        }))
+    fn code(&self, archive: &Archive) -> Result<Arc<Code>, PythonError> {
+        let root = archive::unpack(&self.pool.setting.folder, archive)?;
+        Ok(Arc::new(Code::new(archive, &root)))
     }
 }
 
 impl ModuleRuntime for PythonRuntime {
     fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError> {
-        let environment = self.environment(archive)?;
+        let code = self.code(archive)?;
         let limit = Deadline::after(self.pool.setting.start_timeout);
-        let worker = self.pool.any(&environment, owner, &limit).map_err(|no| match no {
+        let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {
                 problem: "all workers are busy".to_owned(),
@@ -158,8 +138,8 @@ impl ModuleRuntime for PythonRuntime {
         let worker = worker.inspect_err(|_| self.forget(&archive.digest))?;
         let listed = listing::read(&worker.listing).and_then(|modules| {
             let named = |name: &String| modules.iter().any(|module| module.name == *name);
-            let all = modules.len() == environment.modules.len()
-                && environment.modules.iter().all(named);
+            let all = modules.len() == code.modules.len()
+                && code.modules.iter().all(named);
             if all { Ok(()) } else { Err("it lists other modules than it has".to_owned()) }
         });
         if let Err(problem) = listed {
@@ -175,14 +155,14 @@ impl ModuleRuntime for PythonRuntime {
         archive: &Archive,
         listing: &serde_json::Value,
     ) -> Result<Vec<Module>, RuntimeError> {
-        let environment = self.environment(archive)?;
+        let code = self.code(archive)?;
         let mut modules = Vec::new();
         for ListedModule { name, blocks } in listing::read(listing)? {
             let mut module = Module::new(format!("{}:{name}", archive.name));
             for listed in &blocks {
                 module = module.block(PythonBlock {
                     pool: Arc::clone(&self.pool),
-                    environment: Arc::clone(&environment),
+                    code: Arc::clone(&code),
                     module: name.clone(),
                     spec: listed.spec(),
                 })?;
@@ -207,6 +187,6 @@ impl Drop for PythonRuntime {
 
 impl std::fmt::Debug for PythonRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PythonRuntime").field("program", &self.program()).finish_non_exhaustive()
+        f.debug_struct("PythonRuntime").field("program", &self.pool.setting.program).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::files::StagedFile;
 use super::log::Printed;
 use super::pool::{NoWorker, Pool};
-use super::setting::Environment;
+use super::setting::Code;
 use super::worker::{Home, Watch};
 use crate::block::{BlockError, Object, Value};
 
@@ -16,7 +16,7 @@ use crate::block::{BlockError, Object, Value};
 pub(super) struct PythonObject {
     pub(super) home: Arc<Home>,
     pub(super) handle: u64,
-    pub(super) environment: Arc<Environment>,
+    pub(super) code: Arc<Code>,
     pub(super) owner: i64,
     /// The class, for messages.
     pub(super) class: String,

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::PythonError;
-use super::interpreter::{self, Interpreter};
+use super::{PythonError, command};
 use crate::module::{Archive, ModuleKind};
+use crate::runtime::sandbox::{Interpreter, interpreter_paths};
 
 const LIST: &str = "requirements.txt";
 /// Compilers may be at work.
@@ -19,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const COMPLETE: &str = "complete";
 
 /// What the Python modules of an archive need: their lists, one after the other.
-fn requirements(archive: &Archive) -> Option<Vec<u8>> {
+pub(super) fn requirements(archive: &Archive) -> Option<Vec<u8>> {
     let python = archive.modules.iter().filter(|module| module.kind == ModuleKind::Python);
     let lists: Vec<&[u8]> =
         python.filter_map(|module| module.files.get(LIST).map(Vec::as_slice)).collect();
@@ -40,14 +40,13 @@ fn place(folder: &Path, interpreter: &Interpreter, list: &[u8]) -> PathBuf {
 pub(super) fn interpreter(
     folder: &Path,
     usual: &Arc<Interpreter>,
-    archive: &Archive,
+    list: &[u8],
 ) -> Result<Arc<Interpreter>, PythonError> {
-    let Some(list) = requirements(archive) else { return Ok(Arc::clone(usual)) };
-    let place = place(folder, usual, &list);
+    let place = place(folder, usual, list);
     if !place.join(COMPLETE).is_file() {
         return Ok(Arc::clone(usual));
     }
-    Interpreter::ask(&place.join("bin/python")).map(Arc::new)
+    Ok(Arc::new(interpreter_paths(&place.join("bin/python"))?))
 }
 
 /// Makes the virtual environment of an archive, unless it is there.
@@ -67,7 +66,7 @@ pub(super) fn install(
     let file = place.join(LIST);
     fs::write(&file, &list).map_err(PythonError::storage(&file))?;
     let run = |command: &mut Command| {
-        let output = interpreter::run(command, LONGEST).map_err(PythonError::storage(&place))?;
+        let output = command::run(command, LONGEST).map_err(PythonError::storage(&place))?;
         if output.status.success() {
             return Ok(());
         }

@@ -1,7 +1,6 @@
 //! The workers: who has one, who may have one, and when one is ended.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::PythonError;
 use super::files::Shelf;
-use super::setting::{Environment, Setting};
+use super::setting::{Code, Setting};
 use super::worker::{Deadline, Home, Watch, Worker};
 use crate::block::Stop;
 
@@ -18,18 +17,17 @@ const SLICE: Duration = Duration::from_millis(25);
 /// How often idle workers are looked after.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Workers are shared only between blocks of one archive, one interpreter and one owner.
+/// Workers are shared only between blocks of one archive (and so of one interpreter) and one
+/// owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     digest: Arc<str>,
-    program: PathBuf,
     owner: i64,
 }
 
 impl Key {
-    pub(super) fn new(environment: &Environment, owner: i64) -> Self {
-        let program = environment.interpreter.program.clone();
-        Self { digest: Arc::clone(&environment.digest), program, owner }
+    pub(super) fn new(code: &Code, owner: i64) -> Self {
+        Self { digest: Arc::clone(&code.digest), owner }
     }
 }
 
@@ -47,7 +45,7 @@ struct State {
     is_watched: bool,
     is_closed: bool,
     /// Of whose workers one more is to be started ahead.
-    ahead: VecDeque<(Key, Arc<Environment>)>,
+    ahead: VecDeque<(Key, Arc<Code>)>,
     /// Where all workers of an owner see the same folder of files.
     shelves: FxHashMap<i64, Weak<Shelf>>,
 }
@@ -109,11 +107,11 @@ impl Pool {
     /// Some worker: an idle one that holds as little as may be, otherwise a new one.
     pub(super) fn any(
         self: &Arc<Self>,
-        environment: &Arc<Environment>,
+        code: &Arc<Code>,
         owner: i64,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
-        let key = Key::new(environment, owner);
+        let key = Key::new(code, owner);
         let mut state = self.state();
         loop {
             if let Some(stop) = watch.stop() {
@@ -123,7 +121,7 @@ impl Pool {
                 let more = state.entries.iter().filter(|entry| entry.key == key);
                 let alone = !more.clone().any(|entry| entry.idle.is_some());
                 if alone && more.count() < state.entries.len().max(2).min(self.cores()) {
-                    state.ahead.push_back((key.clone(), Arc::clone(environment)));
+                    state.ahead.push_back((key.clone(), Arc::clone(code)));
                 }
                 drop(state);
                 if worker.is_well() {
@@ -137,7 +135,7 @@ impl Pool {
                 let (id, slot) = state.reserve(key.clone());
                 drop(state);
                 drop(gone);
-                return self.start(environment, owner, id, slot, watch);
+                return self.start(code, owner, id, slot, watch);
             }
             state = self.wait(state);
         }
@@ -157,7 +155,7 @@ impl Pool {
     /// Starts the worker for which a place was reserved.
     fn start(
         self: &Arc<Self>,
-        environment: &Arc<Environment>,
+        code: &Arc<Code>,
         owner: i64,
         id: u64,
         slot: u32,
@@ -166,7 +164,7 @@ impl Pool {
         let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
-            .and_then(|shelf| Worker::start(&self.setting, environment, id, slot, shelf, &start));
+            .and_then(|shelf| Worker::start(&self.setting, code, id, slot, shelf, &start));
         let mut state = self.state();
         match started {
             Ok(worker) => {
@@ -255,23 +253,23 @@ impl Pool {
         });
         let ahead: Vec<_> = state.ahead.drain(..).collect();
         let mut starts = Vec::new();
-        for (key, environment) in ahead {
+        for (key, code) in ahead {
             let mut same = state.entries.iter().filter(|entry| entry.key == key);
             let wanted = !state.is_closed && !same.any(|entry| entry.idle.is_some());
             if wanted && state.entries.len() < self.setting.max_workers {
                 let owner = key.owner;
                 let (id, slot) = state.reserve(key);
-                starts.push((environment, owner, id, slot));
+                starts.push((code, owner, id, slot));
             }
         }
         let more = !state.entries.is_empty();
         state.is_watched = more;
         drop(state);
         drop(gone);
-        for (environment, owner, id, slot) in starts {
+        for (code, owner, id, slot) in starts {
             let nobody = Deadline::after(self.setting.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
-            drop(self.start(&environment, owner, id, slot, &nobody));
+            drop(self.start(&code, owner, id, slot, &nobody));
         }
         more
     }

@@ -14,7 +14,7 @@ use super::PythonError;
 use super::files::{Shelf, make_folder};
 use super::log::{Pipe, Printed};
 use super::packet::{self, Broken, Packet};
-use super::setting::{Environment, Setting};
+use super::setting::{Code, Setting};
 use crate::block::{BlockError, Stop};
 use crate::runtime::sandbox::{Confined, Launch, ProcessEnd};
 
@@ -104,7 +104,7 @@ impl Worker {
     /// Starts a worker and lets it load its modules.
     pub(super) fn start(
         setting: &Setting,
-        environment: &Environment,
+        code: &Code,
         id: u64,
         slot: u32,
         shelf: Option<Arc<Shelf>>,
@@ -133,12 +133,13 @@ impl Worker {
         let script = setting.support.join("start.py");
         let arguments = ["-I", "-S", "-B"].map(OsString::from).into_iter().chain([script.into()]);
         let arguments: Vec<OsString> = arguments.collect();
-        let mut readable = environment.interpreter.paths.clone();
-        readable.extend([setting.support.clone(), environment.root.clone()]);
+        let interpreter = code.interpreter(setting)?;
+        let mut readable = interpreter.readable.clone();
+        readable.extend([setting.support.clone(), code.root.clone()]);
         let process = setting.sandbox.spawn(Launch {
-            program: &environment.interpreter.program,
+            program: &interpreter.program,
             args: &arguments,
-            environment: &variables(&environment.interpreter.program, &scratch),
+            environment: &variables(&interpreter.program, &scratch),
             readable: &readable,
             files: shelf.folder(),
             scratch: &scratch,
@@ -177,21 +178,21 @@ impl Worker {
             is_tainted: false,
             cpu: 0.0,
         };
-        worker.load(setting, environment, &files, watch)?;
+        worker.load(setting, code, &files, watch)?;
         Ok(worker)
     }
 
     fn load(
         &mut self,
         setting: &Setting,
-        environment: &Environment,
+        code: &Code,
         files: &Path,
         watch: &dyn Watch,
     ) -> Result<(), PythonError> {
         let configuration = json!({
             "confine": setting.sandbox.bootstrap(&setting.limits, self.slot),
-            "root": environment.root,
-            "modules": environment.modules,
+            "root": code.root,
+            "modules": code.modules,
             "files": files,
         });
         let mut printed = Printed::default();
