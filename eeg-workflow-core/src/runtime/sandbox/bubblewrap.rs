@@ -13,25 +13,12 @@ use super::descendants::children;
 use super::error::SandboxError;
 use super::identity::Identity;
 use super::process::{Family, open, wait_for_end};
-use super::{FILES, Launch};
+use super::seccomp::{Walls, filters, to_hex};
+use super::{CORES, ETC, FILES, Launch, real_path};
 
 /// Where `bwrap` is looked for.
 const PROGRAMS: &[&str] =
     &["/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", "/run/current-system/sw/bin/bwrap"];
-/// Files below `/etc` that programs and libraries need, and that tell nothing of the host.
-const ETC: &[&str] = &[
-    "/etc/alternatives",
-    "/etc/fonts",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/mime.types",
-    "/etc/os-release",
-    "/etc/ssl/openssl.cnf",
-];
-/// How many cores there are, for libraries that ask.
-const CORES: &str = "/sys/devices/system/cpu";
 /// Comes last: nothing more can be made in the folders that only hold others.
 const CLOSED: [&str; 4] = ["--remount-ro", "/dev", "--remount-ro", "/"];
 const TMP_BYTES: &str = "268435456";
@@ -44,6 +31,8 @@ pub(super) struct Bubblewrap {
     identity: Identity,
     has_size: bool,
     has_disable_userns: bool,
+    /// For the confined program to set: `bwrap` itself needs what they refuse.
+    filters: Vec<String>,
     /// The system's folders, which are the same for all.
     system: Vec<OsString>,
 }
@@ -62,6 +51,7 @@ impl Bubblewrap {
             identity,
             has_size: help.contains("--size "),
             has_disable_userns: identity == Identity::Own && help.contains("--disable-userns"),
+            filters: filters(Walls::Namespaces)?.iter().map(to_hex).collect(),
             system: system_folders(),
         };
         let tried = this.try_out();
@@ -73,6 +63,11 @@ impl Bubblewrap {
             }
         }
         tried.map(|()| this)
+    }
+
+    /// The filters of system calls that the program sets itself.
+    pub(super) fn filters(&self) -> &[String] {
+        &self.filters
     }
 
     /// Runs `true` as a confined program.
@@ -185,7 +180,7 @@ fn system_folders() -> Vec<OsString> {
 fn shown(readable: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
     let mut paths = Vec::new();
     for path in readable {
-        let real = super::real_path(path)?;
+        let real = real_path(path)?;
         paths.extend([path.clone(), real]);
     }
     paths.sort();

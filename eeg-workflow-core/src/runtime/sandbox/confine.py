@@ -7,10 +7,16 @@ descriptors: it closes the others.
 import ctypes
 import os
 import resource
+import struct
 
 PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_SECCOMP = 22
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION_3 = 0x20080522
 CLOSE_RANGE = 436  # The number of the system call is the same everywhere.
 
 
@@ -26,9 +32,13 @@ def confine(config):
         prctl(libc, PR_SET_CHILD_SUBREAPER, 1)
     set_limits(config["limits"])
     if config["user"] is not None:
-        become(config["user"])
-        # Else its own files in /proc would belong to root.
-        prctl(libc, PR_SET_DUMPABLE, 1)
+        become(libc, config["user"], config["capabilities"])
+    if config["capabilities"] is not None:
+        keep_capabilities(libc, config["capabilities"])
+    # A change of the user has hidden this process from itself in /proc.
+    prctl(libc, PR_SET_DUMPABLE, 1)
+    for program in config["filters"]:
+        set_filter(libc, bytes.fromhex(program))
 
 
 def close_inherited(libc):
@@ -65,15 +75,40 @@ def set_limits(limits):
         resource.setrlimit(kind, (soft, most))
 
 
-def become(user):
-    """Runs on as `user`, which owns nothing, and without any capability."""
+def become(libc, user, capabilities):
+    """Runs on as `user`, which owns nothing."""
+    if capabilities:
+        prctl(libc, PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 
-def prctl(libc, option, value):
-    arguments = [ctypes.c_ulong(number) for number in (value, 0, 0, 0)]
-    if libc.prctl(option, *arguments) != 0:
+def keep_capabilities(libc, capabilities):
+    """Keeps this set of them, and gives it to what this process starts."""
+    header = struct.pack("=II", CAPABILITY_VERSION_3, 0)
+    low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
+    sets = struct.pack("=6I", low, low, low, high, high, high)
+    check(libc.capset(header, sets), "capset")
+    for number in range(64):
+        if capabilities >> number & 1:
+            prctl(libc, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
+
+
+def set_filter(libc, program):
+    """Sets a filter of system calls (a BPF program, 8 bytes an instruction)."""
+    code = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    head = ctypes.create_string_buffer(head, len(head))
+    prctl(libc, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(head))
+
+
+def prctl(libc, option, *arguments):
+    arguments = [ctypes.c_ulong(number) for number in (arguments + (0, 0, 0, 0))[:4]]
+    check(libc.prctl(option, *arguments), "prctl %d" % option)
+
+
+def check(result, name):
+    if result != 0:
         error = ctypes.get_errno()
-        raise OSError(error, "prctl %d: %s" % (option, os.strerror(error)))
+        raise OSError(error, "%s: %s" % (name, os.strerror(error)))

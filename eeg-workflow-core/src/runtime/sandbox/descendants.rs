@@ -36,6 +36,7 @@ struct Stat {
     parent: i32,
     group: i32,
     session: i32,
+    threads: u64,
     started: u64,
 }
 
@@ -135,6 +136,17 @@ pub(super) fn children(parent: Pid) -> Vec<Pid> {
     ids.into_iter().filter_map(Pid::from_raw).collect()
 }
 
+/// How many threads the user of this process has, all programs together: they count where a
+/// confined process runs as the same user. Root has no such limit.
+pub(super) fn threads_of_this_user() -> u64 {
+    let user = rustix::process::getuid();
+    if user.is_root() {
+        return 0;
+    }
+    let all = processes().into_iter().filter(|stat| is_of_user(stat.id, user.as_raw()));
+    all.map(|stat| stat.threads).sum()
+}
+
 fn stat(id: i32) -> Option<Stat> {
     let line = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name of the program stands in brackets and may hold anything.
@@ -145,7 +157,8 @@ fn stat(id: i32) -> Option<Stat> {
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
         session: fields.next()?.parse().ok()?,
-        started: fields.nth(15)?.parse().ok()?,
+        threads: fields.nth(13)?.parse().ok()?,
+        started: fields.nth(1)?.parse().ok()?,
     })
 }
 

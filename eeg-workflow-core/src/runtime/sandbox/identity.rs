@@ -17,9 +17,11 @@ const LOW_BASE: u32 = 60_000;
 /// So many processes run at once, at most.
 pub(super) const SLOTS: u32 = 4_096;
 
-const CAP_CHOWN: u32 = 0;
-const CAP_SETGID: u32 = 6;
-const CAP_SETUID: u32 = 7;
+const CAP_CHOWN: u64 = 1 << 0;
+const CAP_SETGID: u64 = 1 << 6;
+const CAP_SETUID: u64 = 1 << 7;
+/// The capability to read files and go through folders of others (`CAP_DAC_READ_SEARCH`).
+pub(super) const READ_ALL: u64 = 1 << 2;
 
 /// As whom confined processes run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Identity {
     pub(super) fn detect() -> Identity {
         let may_change = rustix::process::geteuid().is_root()
             && effective_capabilities().is_some_and(|set| {
-                [CAP_CHOWN, CAP_SETGID, CAP_SETUID].iter().all(|bit| set & (1 << bit) != 0)
+                [CAP_CHOWN, CAP_SETGID, CAP_SETUID].iter().all(|bit| set & bit != 0)
             });
         if !may_change {
             return Identity::Own;
@@ -46,6 +48,13 @@ impl Identity {
                 is_mapped("/proc/self/uid_map", base) && is_mapped("/proc/self/gid_map", base)
             })
             .map_or(Identity::Own, |base| Identity::Slot { base })
+    }
+
+    /// The best for a process that sees the host's own file system: it must find its way through
+    /// folders that are closed to others, as its limits there are not a matter of users.
+    pub(super) fn detect_on_host() -> Identity {
+        let finds_the_way = effective_capabilities().is_some_and(|set| set & READ_ALL != 0);
+        if finds_the_way { Identity::detect() } else { Identity::Own }
     }
 
     /// The user and group of a slot, if it is not our own.

@@ -5,15 +5,18 @@ mod descendants;
 mod error;
 mod identity;
 mod interpreter;
+mod landlock;
 mod limits;
 mod process;
+mod seccomp;
 mod spawner;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -21,8 +24,9 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use bubblewrap::Bubblewrap;
-use descendants::{Descendants, MARK};
+use descendants::{Descendants, MARK, threads_of_this_user};
 use identity::Identity;
+use landlock::Landlock;
 use process::Family;
 use spawner::Spawner;
 
@@ -33,6 +37,21 @@ pub use process::{Confined, ProcessEnd};
 
 /// Where `Launch::files` is seen under bubblewrap.
 const FILES: &str = "/files";
+
+/// Files below `/etc` that programs and libraries need, and that tell nothing of the host.
+const ETC: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/os-release",
+    "/etc/ssl/openssl.cnf",
+];
+/// How many cores there are, for libraries that ask.
+const CORES: &str = "/sys/devices/system/cpu";
 
 /// The Python module that a confined program imports and calls first of all, as
 /// `confine.confine(config)` with what [`Sandbox::bootstrap`] gives: it sets the limits and gives
@@ -100,6 +119,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 enum Walls {
     Bubblewrap(Bubblewrap),
+    Landlock(Landlock),
     None,
 }
 
@@ -128,8 +148,8 @@ impl Sandbox {
                 (Walls::Bubblewrap(Bubblewrap::detect(identity)?), identity)
             }
             SandboxKind::Landlock => {
-                let message = "not yet".to_owned();
-                return Err(SandboxError::Landlock { message });
+                let identity = Identity::detect_on_host();
+                (Walls::Landlock(Landlock::detect(identity)?), identity)
             }
             SandboxKind::None => (Walls::None, Identity::Own),
         };
@@ -140,6 +160,7 @@ impl Sandbox {
     pub fn kind(&self) -> SandboxKind {
         match *self.walls {
             Walls::Bubblewrap(_) => SandboxKind::Bubblewrap,
+            Walls::Landlock(_) => SandboxKind::Landlock,
             Walls::None => SandboxKind::None,
         }
     }
@@ -155,15 +176,24 @@ impl Sandbox {
     pub fn files_path<'a>(&self, files: &'a Path) -> &'a Path {
         match *self.walls {
             Walls::Bubblewrap(_) => Path::new(FILES),
-            Walls::None => files,
+            Walls::Landlock(_) | Walls::None => files,
         }
     }
 
     /// What the confined program hands to [`confine`](CONFINE_PY) before it does anything else.
     pub fn bootstrap(&self, limits: &Limits, slot: u32) -> Value {
+        let user = self.identity.id(slot);
+        let (filters, others, capabilities) = match &*self.walls {
+            Walls::Bubblewrap(bubblewrap) => (bubblewrap.filters(), 0, Some(0)),
+            Walls::Landlock(_) if user.is_some() => (&[][..], 0, Some(identity::READ_ALL)),
+            Walls::Landlock(_) => (&[][..], threads_of_this_user(), Some(0)),
+            Walls::None => (&[][..], threads_of_this_user(), None),
+        };
         json!({
-            "limits": limits.to_json(0),
-            "user": self.identity.id(slot),
+            "limits": limits.to_json(others),
+            "user": user,
+            "capabilities": capabilities,
+            "filters": filters,
             "reaper": self.kind() != SandboxKind::Bubblewrap,
         })
     }
@@ -178,20 +208,34 @@ impl Sandbox {
         }
         self.identity.own(launch.scratch, launch.slot)?;
         let mark = mark();
-        let mut command = match &*self.walls {
-            Walls::Bubblewrap(bubblewrap) => bubblewrap.command(&launch)?,
-            Walls::None => plain_command(&launch, &mark),
+        let slot = launch.slot;
+        let child = self.start(launch, &mark)?;
+        let confined = Confined::new(child, self.spawner.clone(), |pid, pidfd| {
+            Ok(match *self.walls {
+                Walls::Bubblewrap(_) => Bubblewrap::family(pid, pidfd)?,
+                _ => Family::Host(Descendants::of(pid, &mark, self.identity.id(slot))),
+            })
+        })?;
+        // When memory runs out, the kernel ends it and not this process. It may not be allowed.
+        let _ = fs::write(format!("/proc/{}/oom_score_adj", confined.id()), "1000");
+        Ok(confined)
+    }
+
+    fn start(&self, launch: Launch<'_>, mark: &str) -> Result<Child, SandboxError> {
+        let (mut command, rules) = match &*self.walls {
+            Walls::Bubblewrap(bubblewrap) => (bubblewrap.command(&launch)?, None),
+            Walls::Landlock(landlock) => {
+                (plain_command(&launch, mark), Some((landlock, landlock::rules_for(&launch)?)))
+            }
+            Walls::None => (plain_command(&launch, mark), None),
         };
-        let Launch { program, stdin, stdout, stderr, slot, .. } = launch;
-        command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-        let child = self
-            .spawner
+        command.stdin(launch.stdin).stdout(launch.stdout).stderr(launch.stderr);
+        if let Some((landlock, rules)) = rules {
+            return landlock.start(command, rules);
+        }
+        self.spawner
             .spawn(command)
-            .map_err(|source| SandboxError::Start { program: program.to_owned(), source })?;
-        Confined::new(child, self.spawner.clone(), |pid, pidfd| match &*self.walls {
-            Walls::Bubblewrap(_) => Bubblewrap::family(pid, pidfd),
-            Walls::None => Ok(Family::Host(Descendants::of(pid, &mark, self.identity.id(slot)))),
-        })
+            .map_err(|source| SandboxError::Start { program: launch.program.to_owned(), source })
     }
 }
 
