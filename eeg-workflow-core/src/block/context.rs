@@ -169,7 +169,8 @@ impl<'a> Context<'a> {
         if name.trim().is_empty() {
             return Err(BlockError::parameter(parameter, "no file is named"));
         }
-        self.named_file(&name).map_err(|error| BlockError::parameter(parameter, format_args!("\"{name}\": {error}")))
+        self.named_file(&name)
+            .map_err(|error| BlockError::parameter(parameter, format_args!("\"{name}\": {error}")))
     }
 }
 

@@ -274,9 +274,9 @@ impl ModuleLibrary {
         let listing = inspect(&archive, owner.id, runtime)?;
 
         let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
-        let composed = self.check_names(&archive, &archives).and_then(|()| {
-            compose(&archive, &self.view(owner.id), listing.as_ref(), runtime)
-        });
+        let composed = self
+            .check_names(&archive, &archives)
+            .and_then(|()| compose(&archive, &self.view(owner.id), listing.as_ref(), runtime));
         let composed = match composed {
             Ok(composed) => composed,
             Err(error) => {

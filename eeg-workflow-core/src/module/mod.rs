@@ -25,6 +25,6 @@ pub use library::{
     BrokenArchive, InstallError, Installed, LibraryError, ModuleLibrary, Owner, RemoveError,
 };
 pub use manifest::ManifestError;
-pub use runtime::{ModuleRuntime, RuntimeError};
 pub use registry::{Module, ModuleRegistry, RegistryError};
+pub use runtime::{ModuleRuntime, RuntimeError};
 pub use view::{ModuleEntry, View};

@@ -168,9 +168,9 @@ impl PythonBlock {
                 let details = format!("{error}\n{}", error.details());
                 BlockError::from_error(error).with_details(details.trim_end().to_owned())
             }
-            NoWorker::Gone => BlockError::new(
-                "its input was lost: the worker that held it has ended".to_owned(),
-            ),
+            NoWorker::Gone => {
+                BlockError::new("its input was lost: the worker that held it has ended".to_owned())
+            }
         })?;
         let staged = worker.shelf.stage(files).map_err(BlockError::from_error)?;
         let (descriptors, memory) = message.descriptors();
@@ -284,9 +284,11 @@ impl PythonBlock {
         let mut values = Vec::new();
         for (port, output) in self.spec.outputs().iter().zip(listed) {
             let value = self.output(cx, worker, output, &incoming, files);
-            values.push(value.map_err(|error| {
-                BlockError::new(format!("output \"{}\": {error}", port.name))
-            })?);
+            values.push(
+                value.map_err(|error| {
+                    BlockError::new(format!("output \"{}\": {error}", port.name))
+                })?,
+            );
         }
         let outputs = Outputs::all(values);
         Ok(match message.get("shown") {

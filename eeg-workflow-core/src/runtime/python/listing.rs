@@ -24,24 +24,9 @@ pub(super) struct ListedBlock {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum ListedField {
-    Input {
-        name: String,
-        r#type: String,
-        min: i64,
-        max: i64,
-    },
-    Output {
-        name: String,
-        r#type: String,
-        min: i64,
-        max: i64,
-    },
-    Parameter {
-        name: String,
-        r#type: String,
-        default: Json,
-        description: String,
-    },
+    Input { name: String, r#type: String, min: i64, max: i64 },
+    Output { name: String, r#type: String, min: i64, max: i64 },
+    Parameter { name: String, r#type: String, default: Json, description: String },
 }
 
 /// More block types in one module are refused, and more fields of one.
@@ -89,12 +74,17 @@ impl ListedBlock {
                 ListedField::Input { name, r#type, min, max } => {
                     spec.input(name, PortType::named(r#type.clone()), count(*min)..=count(*max))
                 }
-                ListedField::Output { name, r#type, min, max } => {
-                    spec.output_with(name, PortType::named(r#type.clone()), count(*min)..=count(*max))
-                }
-                ListedField::Parameter { name, r#type, default, description } => {
-                    spec.parameter(name, PortType::named(r#type.clone()), default.clone(), description)
-                }
+                ListedField::Output { name, r#type, min, max } => spec.output_with(
+                    name,
+                    PortType::named(r#type.clone()),
+                    count(*min)..=count(*max),
+                ),
+                ListedField::Parameter { name, r#type, default, description } => spec.parameter(
+                    name,
+                    PortType::named(r#type.clone()),
+                    default.clone(),
+                    description,
+                ),
             };
         }
         spec

@@ -7,16 +7,16 @@
 
 mod archive;
 mod block;
+mod command;
 mod error;
 mod exchange;
-mod command;
 mod files;
 mod listing;
 mod log;
 mod memory;
 mod object;
-mod packet;
 mod packages;
+mod packet;
 mod pool;
 mod setting;
 mod support;
@@ -138,8 +138,7 @@ impl ModuleRuntime for PythonRuntime {
         let worker = worker.inspect_err(|_| self.forget(&archive.digest))?;
         let listed = listing::read(&worker.listing).and_then(|modules| {
             let named = |name: &String| modules.iter().any(|module| module.name == *name);
-            let all = modules.len() == code.modules.len()
-                && code.modules.iter().all(named);
+            let all = modules.len() == code.modules.len() && code.modules.iter().all(named);
             if all { Ok(()) } else { Err("it lists other modules than it has".to_owned()) }
         });
         if let Err(problem) = listed {
@@ -187,6 +186,8 @@ impl Drop for PythonRuntime {
 
 impl std::fmt::Debug for PythonRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PythonRuntime").field("program", &self.pool.setting.program).finish_non_exhaustive()
+        f.debug_struct("PythonRuntime")
+            .field("program", &self.pool.setting.program)
+            .finish_non_exhaustive()
     }
 }

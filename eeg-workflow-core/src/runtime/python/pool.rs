@@ -86,7 +86,11 @@ impl Pool {
     }
 
     /// The worker that holds a value, as soon as it is free.
-    pub(super) fn holder(self: &Arc<Self>, home: &Home, watch: &dyn Watch) -> Result<Lease, NoWorker> {
+    pub(super) fn holder(
+        self: &Arc<Self>,
+        home: &Home,
+        watch: &dyn Watch,
+    ) -> Result<Lease, NoWorker> {
         let mut state = self.state();
         loop {
             if let Some(stop) = watch.stop() {

@@ -229,7 +229,9 @@ impl Worker {
             Err(Failure::Stopped(Stop::TimedOut(after))) => {
                 format!("its modules were not loaded within {} s", after.as_secs_f64())
             }
-            Err(Failure::Ended(end)) => format!("it was {} while it loaded its modules", ended(end)),
+            Err(Failure::Ended(end)) => {
+                format!("it was {} while it loaded its modules", ended(end))
+            }
             Err(Failure::Spoiled(what)) => format!("it {what} while it loaded its modules"),
             Err(Failure::NotSent) => "it ended at once".to_owned(),
         };
@@ -255,9 +257,8 @@ impl Worker {
         printed: &mut Printed,
     ) -> Result<Packet, Failure> {
         self.last += 1;
-        let released = std::mem::take(
-            &mut *self.home.released.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let released =
+            std::mem::take(&mut *self.home.released.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(fields) = request.as_object_mut() {
             fields.insert("id".to_owned(), self.last.into());
             fields.insert("release".to_owned(), released.into());

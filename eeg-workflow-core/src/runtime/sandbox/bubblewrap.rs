@@ -1,5 +1,6 @@
 //! Confinement by bubblewrap: namespaces, and a file system made of what is given.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -126,7 +127,14 @@ impl Bubblewrap {
     pub(super) fn command(&self, launch: &Launch<'_>) -> Result<Command, SandboxError> {
         let mut command = Command::new(&self.program);
         command.env_clear().current_dir("/").args(self.walls());
-        for path in shown(launch.readable)? {
+        let readable = shown(launch.readable)?;
+        // bubblewrap makes the folders above for their owner only, and that is root.
+        let places = readable.iter().map(PathBuf::as_path).chain([launch.scratch]);
+        let above: BTreeSet<&Path> = places.flat_map(|path| path.ancestors().skip(1)).collect();
+        for folder in above.into_iter().filter(|folder| !is_made(folder)) {
+            command.args(["--perms", "0755", "--dir"]).arg(folder);
+        }
+        for path in readable {
             command.arg("--ro-bind").args([&path, &path]);
         }
         command.arg("--ro-bind").args([launch.files, Path::new(FILES)]);
@@ -195,6 +203,12 @@ fn shown(readable: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
         }
     }
     Ok(shown)
+}
+
+/// Whether the folder is there before anything of a launch is.
+fn is_made(folder: &Path) -> bool {
+    ["/", "/tmp", "/dev", "/proc", "/dev/shm"].iter().any(|made| folder == Path::new(made))
+        || folder.starts_with("/usr")
 }
 
 /// What a command prints, or why it failed.

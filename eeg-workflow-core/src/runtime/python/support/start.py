@@ -15,11 +15,10 @@ from _eeg_workflow import confine
 
 
 def main():
-    channel = channels.Channel()
-    configuration, _ = channel.receive()
-    if configuration is None:
-        return
+    configuration = channels.first_message()
+    # It closes all descriptors but the standard ones.
     confine.confine(configuration["confine"])
+    channel = channels.Channel()
     channel.end_with_host()
     import site
 

@@ -20,6 +20,12 @@ MOST_DESCRIPTORS = 200
 DESCRIPTOR = 700
 
 
+def first_message():
+    """The first packet, from standard input, which is the channel until there is a `Channel`."""
+    with socket.socket(fileno=os.dup(0)) as standard_input:
+        return json.loads(standard_input.recv(INLINE + 1024)[1:])
+
+
 class Channel:
     def __init__(self):
         """Takes standard input, which is the channel, away from whoever may read it."""
