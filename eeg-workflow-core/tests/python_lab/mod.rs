@@ -173,6 +173,13 @@ impl Done {
         self.report.output(BlockIndex(block), 0).expect("the output was kept").clone()
     }
 
+    /// The message of a block that failed.
+    pub(crate) fn failure(&self, block: u32) -> Option<String> {
+        let failures = self.report.failures();
+        let failure = failures.iter().find(|(failed, _)| failed.0 == block);
+        failure.map(|(_, error)| error.to_string())
+    }
+
     /// The message of the only failure.
     #[track_caller]
     pub(crate) fn error(&self) -> String {
