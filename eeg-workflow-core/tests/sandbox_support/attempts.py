@@ -372,6 +372,13 @@ def send_by_udp():
         raise OSError("it went to a network of its own")
 
 
+@harmless
+def open_an_internet_socket():
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if place["own_network"]:
+        raise OSError("it is of a network of its own")
+
+
 @attempt
 def connect_to_the_world():
     socket.create_connection(("192.0.2.1", 80), timeout=2)
@@ -620,8 +627,13 @@ def count_events_of_the_processor():
 
 @attempt
 def use_the_other_numbers_of_system_calls():
-    # x32: getpid with bit 30 set.
-    system_call(0x40000000 | 39)
+    # x32: getpid with bit 30 set. Most kernels do not have them; the filter refuses them before.
+    assert X86, "only there"
+    try:
+        system_call(0x40000000 | 39)
+    except OSError as error:
+        if error.errno == 1:
+            raise
 
 
 @attempt

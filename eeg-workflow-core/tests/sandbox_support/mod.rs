@@ -12,12 +12,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use eeg_workflow_core::runtime::sandbox::{
-    CONFINE_PY, Confined, Interpreter, Launch, Limits, ProcessEnd, Sandbox, SandboxKind,
-    interpreter_paths,
+    CONFINE_PY, Confined, Interpreter, Launch, Limits, ProcessEnd, Sandbox, SandboxError,
+    SandboxKind, interpreter_paths,
 };
 use tempfile::TempDir;
 
@@ -138,6 +139,7 @@ pub(crate) struct Playground {
     pub(crate) folder: TempDir,
 }
 
+#[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) process: Confined,
     output: PathBuf,
@@ -168,7 +170,10 @@ impl Running {
 }
 
 impl Playground {
-    pub(crate) fn new(sandbox: &Sandbox, slot: u32) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox) -> Self {
+        // Other tests run at the same time.
+        static SLOTS: AtomicU32 = AtomicU32::new(0);
+        let slot = SLOTS.fetch_add(1, Ordering::Relaxed);
         // Not below /tmp, where there is another one in a sandbox.
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
         for name in ["code", "files", "scratch"] {
@@ -189,10 +194,14 @@ impl Playground {
     }
 
     pub(crate) fn start(&self, code: &str) -> Running {
-        self.start_with(code, File::open("/dev/null").unwrap().into())
+        self.start_with(code, nothing())
     }
 
     pub(crate) fn start_with(&self, code: &str, stdin: OwnedFd) -> Running {
+        self.try_start(code, stdin).unwrap()
+    }
+
+    pub(crate) fn try_start(&self, code: &str, stdin: OwnedFd) -> Result<Running, SandboxError> {
         let output = self.path("output");
         let stdout = File::create(&output).unwrap();
         let stderr = stdout.try_clone().unwrap();
@@ -209,22 +218,19 @@ impl Playground {
             .map(|(name, value)| (name.into(), value.to_owned()));
         let mut readable = python().readable.clone();
         readable.push(self.path("code"));
-        let process = self
-            .sandbox
-            .spawn(Launch {
-                program: &python().program,
-                args: &args,
-                environment: &environment,
-                readable: &readable,
-                files: &self.path("files"),
-                scratch: &scratch,
-                slot: self.slot,
-                stdin,
-                stdout: stdout.into(),
-                stderr: stderr.into(),
-            })
-            .unwrap();
-        Running { process, output }
+        let process = self.sandbox.spawn(Launch {
+            program: &python().program,
+            args: &args,
+            environment: &environment,
+            readable: &readable,
+            files: &self.path("files"),
+            scratch: &scratch,
+            slot: self.slot,
+            stdin,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        })?;
+        Ok(Running { process, output })
     }
 
     /// Runs the code to its end; what it printed.
@@ -233,6 +239,10 @@ impl Playground {
         running.end();
         running.output()
     }
+}
+
+pub(crate) fn nothing() -> OwnedFd {
+    File::open("/dev/null").unwrap().into()
 }
 
 /// The processes of the host that have this in their command line.

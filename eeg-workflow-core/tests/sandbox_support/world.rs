@@ -33,7 +33,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
-        let place = Playground::new(sandbox, 0);
+        let place = Playground::new(sandbox);
         fs::write(place.path("server.sqlite"), "all accounts and jobs").unwrap();
         fs::write(place.path("secret.key"), "a secret of the server").unwrap();
         fs::set_permissions(place.path("secret.key"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -43,7 +43,7 @@ impl World {
         }
         fs::hard_link(place.path("users/me/a.eeg"), place.path("files/a.eeg")).unwrap();
 
-        let other = Playground::new(sandbox, 1);
+        let other = Playground::new(sandbox);
         let mut neighbour = other.start(
             "open('result', 'w').write('of another job'); print('ready', flush=True); time.sleep(600)",
         );

@@ -1,5 +1,6 @@
 //! Confinement by bubblewrap: namespaces, and a file system made of what is given.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -126,7 +127,11 @@ impl Bubblewrap {
     pub(super) fn command(&self, launch: &Launch<'_>) -> Result<Command, SandboxError> {
         let mut command = Command::new(&self.program);
         command.env_clear().current_dir("/").args(self.walls());
-        for path in shown(launch.readable)? {
+        let readable = shown(launch.readable)?;
+        let shown: Vec<&Path> =
+            readable.iter().map(PathBuf::as_path).chain([launch.scratch]).collect();
+        command.args(folders_above(&shown));
+        for path in readable {
             command.arg("--ro-bind").args([&path, &path]);
         }
         command.arg("--ro-bind").args([launch.files, Path::new(FILES)]);
@@ -169,10 +174,21 @@ fn system_folders() -> Vec<OsString> {
             Err(_) => args.extend(["--ro-bind-try", folder, folder].map(Into::into)),
         }
     }
+    let files: Vec<&Path> = ETC.iter().chain([&CORES]).map(Path::new).collect();
+    args.extend(folders_above(&files));
     for path in ETC.iter().chain([&CORES]) {
         args.extend(["--ro-bind-try", path, path].map(Into::into));
     }
     args
+}
+
+/// Makes the folders that hold these: `bwrap` would close them to the user of a slot.
+fn folders_above(paths: &[&Path]) -> Vec<OsString> {
+    let folders: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let below_root = folders.into_iter().filter(|folder| folder.parent().is_some());
+    below_root
+        .flat_map(|folder| ["--perms".into(), "0755".into(), "--dir".into(), folder.into()])
+        .collect()
 }
 
 /// The paths to show, each with the place that it stands for when it leads through a link;
