@@ -4,7 +4,9 @@
 
 mod sandbox_support;
 
-use std::io::{BufRead, BufReader};
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -104,6 +106,30 @@ print("done")
 }
 
 #[test]
+fn under_bubblewrap_folders_in_memory_are_its_own_and_small() {
+    let Ok(sandbox) = Sandbox::new(SandboxKind::Bubblewrap) else {
+        return note("NOT TRIED: folders in memory under bubblewrap");
+    };
+    let said = Playground::new(&sandbox).run(
+        "
+import multiprocessing
+for folder, most in [('/tmp', 256 << 20), ('/dev/shm', 64 << 20)]:
+    assert os.listdir(folder) == [], folder
+    file = os.open(folder + '/big', os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(file, bytes(1 << 20)):
+            assert os.fstat(file).st_size <= most
+    except OSError as error:
+        assert error.errno == 28, error
+    os.close(file)
+    os.unlink(folder + '/big')
+with multiprocessing.get_context('fork').Pool(2) as pool:
+    print(pool.map(abs, [-1, -2]))",
+    );
+    assert_eq!(said, "[1, 2]\n");
+}
+
+#[test]
 fn a_file_that_is_put_there_later_is_seen() {
     for sandbox in kinds() {
         let place = Playground::new(&sandbox);
@@ -195,6 +221,11 @@ while True:
 #[test]
 fn grandchildren_that_hide_end_too() {
     let orphan = "
+def headless():
+    # Its first thread ends, another goes on.
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    libc = ctypes.PyDLL(None)
+    libc.syscall(60 if os.uname().machine == 'x86_64' else 93, 0)
 def orphan(work):
     if os.fork() == 0:
         os.setsid()
@@ -214,20 +245,28 @@ def orphan(work):
         let place = Playground::new(&sandbox);
         let code = format!(
             "MARK = {mark:?}\n{orphan}\norphan(lambda: time.sleep(600))\norphan({emptied})\n\
+             orphan(headless)\n\
              time.sleep(0.3)\nprint('ready', flush=True)\ntime.sleep(600)"
         );
-        let mut running = place.start(&code);
+        let (mut mine, theirs) = UnixStream::pair().unwrap();
+        let mut running = place.start_with(&code, theirs.into());
         running.wait_for("ready");
         assert!(processes_with(&mark).len() >= 3, "{kind}: {:?}", processes_with(&mark));
         running.process.kill();
         assert_gone(&mark, kind);
+        // It ends when nobody has the other end any more.
+        mine.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert_eq!(mine.read(&mut [0]).unwrap(), 0, "{kind}");
 
         // The same when their parent has ended before.
         let code = format!("# {mark}\n{orphan}\norphan(lambda: time.sleep(600))");
-        let mut running = place.start(&code);
+        let (mut mine, theirs) = UnixStream::pair().unwrap();
+        let mut running = place.start_with(&code, theirs.into());
         assert_eq!(running.end(), ProcessEnd::Exited(0), "{kind}: {}", running.output());
         drop(running);
         assert_gone(&mark, kind);
+        mine.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert_eq!(mine.read(&mut [0]).unwrap(), 0, "{kind}");
     }
 }
 
@@ -305,6 +344,15 @@ for number in range(3, 1024):
 fn bad_paths_are_refused_before_anything_starts() {
     for sandbox in kinds() {
         let place = Playground::new(&sandbox);
+        if is_root() && sandbox.kind() == SandboxKind::Bubblewrap {
+            fs::set_permissions(place.path("code"), Permissions::from_mode(0o700)).unwrap();
+            let error = place.try_start("pass", nothing()).unwrap_err().to_string();
+            assert!(
+                error.contains("code") && error.contains("closes it to other users"),
+                "{error}"
+            );
+            fs::set_permissions(place.path("code"), Permissions::from_mode(0o755)).unwrap();
+        }
         fs::remove_dir(place.path("files")).unwrap();
         let error = place.try_start("pass", nothing()).unwrap_err();
         assert!(error.to_string().contains("files"), "{error}");
