@@ -30,6 +30,19 @@ pub trait BlockHost: Any + Send + Sync {
     fn log(&self, block: u32, line: &str);
     /// Where FILE parameters are found.
     fn files(&self) -> Option<&FileRoots>;
+    /// Whose run it is.
+    fn owner(&self) -> i64;
+    /// Who takes an output of the block.
+    fn takers(&self, block: u32, output: usize) -> Takers;
+}
+
+/// Who takes an output: what decides in which form a block of another process gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takers {
+    /// Blocks of this program, or whoever reads the report of the run.
+    pub native: bool,
+    /// Blocks that [check the values they get by themselves](BlockSpec::checks_own_values).
+    pub foreign: bool,
 }
 
 /// A running block's view of its run: its parameters, cancellation, deadline, progress, log
@@ -63,8 +76,13 @@ impl<'a> Context<'a> {
     /// # Errors
     /// The reason to stop, to be returned as the block's error.
     pub fn check(&self) -> Result<(), BlockError> {
+        self.stop().map_or(Ok(()), |stop| Err(stop.into()))
+    }
+
+    /// Why the block must stop, if it must.
+    pub(crate) fn stop(&self) -> Option<Stop> {
         let late = || self.deadline.and_then(Deadline::passed);
-        self.host.stop().or_else(late).map_or(Ok(()), |stop| Err(stop.into()))
+        self.host.stop().or_else(late)
     }
 
     /// Sleeps, unless the block must stop before.
@@ -86,6 +104,17 @@ impl<'a> Context<'a> {
     /// Writes a line to the block's log.
     pub fn log(&self, line: impl AsRef<str>) {
         self.host.log(self.block, line.as_ref());
+    }
+
+    /// The owner of the run, as [the run's options](crate::engine::RunOptions::owner) have it:
+    /// what a block keeps from one run to the next it keeps for each owner alone.
+    pub fn owner(&self) -> i64 {
+        self.host.owner()
+    }
+
+    /// Who takes the output at this position.
+    pub fn takers(&self, output: usize) -> Takers {
+        self.host.takers(self.block, output)
     }
 
     /// The parameter's value as the workflow has it; none if the block type has no such
@@ -140,9 +169,16 @@ impl<'a> Context<'a> {
         if name.trim().is_empty() {
             return Err(BlockError::parameter(parameter, "no file is named"));
         }
+        self.named_file(&name)
+            .map_err(|error| BlockError::parameter(parameter, format_args!("\"{name}\": {error}")))
+    }
+}
+
+impl Context<'_> {
+    /// The file of this name, inside the folder that the run was given.
+    pub(crate) fn named_file(&self, name: &str) -> Result<PathBuf, FileError> {
         let roots = self.host.files();
-        let found = roots.map_or(Err(FileError::NoFolder), |roots| roots.resolve(&name));
-        found.map_err(|error| BlockError::parameter(parameter, format_args!("\"{name}\": {error}")))
+        roots.map_or(Err(FileError::NoFolder), |roots| roots.resolve(name))
     }
 }
 

@@ -49,7 +49,7 @@ impl<'a> Inputs<'a> {
 
     /// Takes the first value at this input, if an edge joins it.
     pub fn take_optional(&mut self, port: &str) -> Option<Value> {
-        self.slots_of(port).next().map(|slot| std::mem::take(&mut slot.value))
+        self.slots_of(port).next().map(|slot| slot.value.take_native())
     }
 
     /// Takes the first value at this input.
@@ -62,10 +62,11 @@ impl<'a> Inputs<'a> {
 
     /// Takes all values at this input, in the order of the workflow's edges.
     pub fn take_all(&mut self, port: &str) -> Vec<Value> {
-        self.slots_of(port).map(|slot| std::mem::take(&mut slot.value)).collect()
+        self.slots_of(port).map(|slot| slot.value.take_native()).collect()
     }
 
-    /// Takes every value, with the name of its input, in the order of ports and edges.
+    /// Takes every value, with the name of its input, in the order of ports and edges. Objects
+    /// that live in another process are handed over as they are, to be passed on.
     pub fn take_every(self) -> impl Iterator<Item = (&'a str, Value)> {
         let inputs = self.spec.inputs();
         self.slots.iter_mut().zip(self.ports).filter_map(move |(slot, at)| {

@@ -47,6 +47,12 @@ pub trait Object: Any + Send + Sync + fmt::Debug {
     /// The bytes of memory that the object holds, for the engine's accounting.
     fn byte_size(&self) -> usize;
 
+    /// The value that stands for the object where blocks of this program take it, for an object
+    /// that lives in another process; none if there is no such value.
+    fn native(&self) -> Option<&Value> {
+        None
+    }
+
     /// The type that a closure's port declares for it: [`PortType::OBJECT`] unless said
     /// otherwise.
     fn port_type() -> PortType
@@ -76,6 +82,27 @@ impl Value {
             Self::Array(_) => "array",
             Self::Object(object) => object.type_name(),
         }
+    }
+
+    /// The value as blocks of this program take it: what an object that lives in another process
+    /// [gives for itself](Object::native), otherwise the value as it is.
+    pub fn native(&self) -> &Self {
+        match self {
+            Self::Object(object) => object.native().unwrap_or(self),
+            _ => self,
+        }
+    }
+
+    fn into_native(self) -> Self {
+        match &self {
+            Self::Object(object) => object.native().cloned().unwrap_or(self),
+            _ => self,
+        }
+    }
+
+    /// Takes the value away for a block of this program.
+    pub(crate) fn take_native(&mut self) -> Self {
+        std::mem::take(self).into_native()
     }
 
     /// Whether the value is made of numbers, texts, lists and maps only: no array, no object.

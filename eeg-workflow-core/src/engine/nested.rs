@@ -49,7 +49,8 @@ pub fn run(
         slots.extend(places.map(|(slot, _)| slot).zip(values));
     }
     let deadline = cx.deadline.map(|d| d.at.saturating_duration_since(Instant::now()));
-    let options = RunOptions { keep, listener, deadline, ..RunOptions::default() };
+    let owner = cx.owner();
+    let options = RunOptions { keep, listener, deadline, owner, ..RunOptions::default() };
     let parent = Parent { run: Arc::clone(outer), block: cx.block, depth };
     let engine = Arc::clone(&outer.engine);
     let run = Arc::new(RunState::new(engine, plan.clone(), options, slots, Some(parent)));

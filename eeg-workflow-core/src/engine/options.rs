@@ -45,6 +45,9 @@ pub struct RunOptions {
     pub memory_limit: Option<usize>,
     /// Where FILE parameters are found.
     pub files: Option<FileRoots>,
+    /// Whose run it is: blocks that keep something from run to run, such as a process, keep it
+    /// for each owner alone.
+    pub owner: i64,
     /// Blocks that finished in an earlier run, with their outputs: they are not run again, and
     /// no events tell of them.
     pub restored: Vec<(BlockIndex, Vec<Value>)>,

@@ -98,8 +98,14 @@ impl Report {
         self.0.notes.displays.get(&block.0)
     }
 
-    /// An output of a block, by its position, if it was kept.
+    /// An output of a block, by its position, if it was kept, [as this program takes
+    /// it](Value::native).
     pub fn output(&self, block: BlockIndex, output: usize) -> Option<&Value> {
+        self.kept(block, output).map(Value::native)
+    }
+
+    /// An output as its block gave it.
+    pub(crate) fn kept(&self, block: BlockIndex, output: usize) -> Option<&Value> {
         self.0.notes.outputs.get(&(block.0, u16::try_from(output).ok()?))
     }
 }

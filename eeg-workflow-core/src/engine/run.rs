@@ -13,7 +13,7 @@ use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
 use crate::block::ledger::{Charge, Ledger};
 use crate::block::{
     BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, FileRoots, Inputs,
-    Outputs, Slot, Stop, Value,
+    Outputs, Slot, Stop, Takers, Value,
 };
 use crate::workflow::{BlockIndex, Plan};
 
@@ -64,6 +64,7 @@ pub(super) struct RunState {
     listener: Option<Arc<dyn Listener>>,
     keep: Keep,
     files: Option<FileRoots>,
+    owner: i64,
     block_deadline: Option<Duration>,
     deadline: Option<Deadline>,
     ledger: Option<Arc<Ledger>>,
@@ -120,6 +121,7 @@ impl RunState {
             listener: options.listener,
             keep: options.keep,
             files: options.files,
+            owner: options.owner,
             block_deadline: options.block_deadline,
             deadline: options.deadline.map(|after| Deadline { at: started + after, after }),
             ledger,
@@ -418,6 +420,26 @@ impl BlockHost for Arc<RunState> {
 
     fn files(&self) -> Option<&FileRoots> {
         self.files.as_ref().or_else(|| self.parent.as_ref().and_then(|parent| parent.run.files()))
+    }
+
+    fn owner(&self) -> i64 {
+        self.owner
+    }
+
+    fn takers(&self, block: u32, output: usize) -> Takers {
+        let mut takers = Takers { native: self.keeps(block, output), foreign: false };
+        for delivery in self.plan.deliveries(block) {
+            if usize::from(delivery.output) != output {
+                continue;
+            }
+            let target = self.plan.node(delivery.target);
+            if target.is_some_and(|node| node.block.spec().is_checking_own_values()) {
+                takers.foreign = true;
+            } else {
+                takers.native = true;
+            }
+        }
+        takers
     }
 }
 

@@ -468,6 +468,7 @@ impl Inner {
             block_deadline: self.options.block_deadline,
             memory_limit: self.options.memory_limit,
             files: files.map(|folder| FileRoots::new(folder.join(job.owner.to_string()))),
+            owner: job.owner,
             restored: job.restored(),
         };
         job.attach(self.engine.start(&job.plan, options));

@@ -152,9 +152,12 @@ impl Block for SubWorkflowBlock {
         &self.spec
     }
 
-    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
-        let names = self.spec.inputs().iter().map(|port| &port.name);
-        let given: Vec<_> = names.map(|name| inputs.take_all(name)).collect();
+    fn run(&self, cx: &Context<'_>, inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let mut given = vec![Vec::new(); self.spec.inputs().len()];
+        for (name, value) in inputs.take_every() {
+            let values = self.spec.input_index(name).and_then(|index| given.get_mut(index));
+            values.unwrap_or(&mut Vec::new()).push(value);
+        }
         let counts: Vec<u32> =
             given.iter().map(|values| u32::try_from(values.len()).unwrap_or(u32::MAX)).collect();
         let parameters = self.spec.parameters().iter();
@@ -181,7 +184,7 @@ impl Block for SubWorkflowBlock {
         }
         let outputs = self.outputs.iter();
         let outputs = outputs
-            .map(|target| report.output(target.block, target.index).cloned().unwrap_or_default());
+            .map(|target| report.kept(target.block, target.index).cloned().unwrap_or_default());
         let outputs = Outputs::all(outputs);
         let shown = self.shows.and_then(|block| report.display(block));
         Ok(match shown {

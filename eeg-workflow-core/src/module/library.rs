@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archive, ArchiveLimits, ModuleKind};
 use super::view::Snapshot;
-use super::{ArchiveError, ManifestError, Module, ModuleEntry, ModuleRegistry, View, declarative};
+use super::{
+    ArchiveError, ManifestError, Module, ModuleEntry, ModuleRegistry, ModuleRuntime, RuntimeError,
+    View, declarative,
+};
 
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
@@ -88,15 +91,18 @@ pub enum InstallError {
     /// A declarative module is no good.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A module is written in Python, which this build cannot run.
+    /// A module is written in Python, and the library has nothing that runs it.
     #[error(
-        "module \"{module}\" is written in Python, and this build has no Python runtime yet: \
-         only declarative modules (module.json) can be installed"
+        "module \"{module}\" is written in Python, which is not run here: only declarative \
+         modules (module.json) can be installed"
     )]
     PythonUnavailable {
         /// The folder's name.
         module: String,
     },
+    /// A module's code cannot be loaded.
+    #[error(transparent)]
+    Code(RuntimeError),
     /// The archive uses one that uses one, and so on.
     #[error("archive {archive} stands on others more than {limit} deep")]
     TooDeep {
@@ -142,6 +148,7 @@ pub struct ModuleLibrary {
     /// Held while the library is changed.
     archives: Mutex<Vec<Stored>>,
     builtin: ModuleRegistry,
+    runtime: Option<Arc<dyn ModuleRuntime>>,
     snapshot: RwLock<Arc<Snapshot>>,
     problems: Vec<BrokenArchive>,
 }
@@ -170,6 +177,9 @@ struct Record {
     digest: String,
     /// The folders' names.
     modules: Vec<String>,
+    /// What the runtime said of those that are code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listing: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,7 +197,7 @@ impl Record {
 impl ModuleLibrary {
     /// Opens the library in a folder (made if it is not there) and reads what was installed
     /// before. An archive that can no longer be used is skipped and listed in
-    /// [`Self::problems`].
+    /// [`Self::problems`]. It takes declarative modules only.
     ///
     /// # Errors
     /// The folder cannot be used, or its index cannot be read.
@@ -195,6 +205,19 @@ impl ModuleLibrary {
         folder: &Path,
         builtin: ModuleRegistry,
         limits: ArchiveLimits,
+    ) -> Result<Self, LibraryError> {
+        Self::open_with(folder, builtin, limits, None)
+    }
+
+    /// The same with a runtime for modules that are code.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        folder: &Path,
+        builtin: ModuleRegistry,
+        limits: ArchiveLimits,
+        runtime: Option<Arc<dyn ModuleRuntime>>,
     ) -> Result<Self, LibraryError> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -209,7 +232,7 @@ impl ModuleLibrary {
         // In the order of installation, so that what an archive stands on is there before it.
         for record in records {
             let view = View::new(Arc::new(snapshot(&builtin, &archives)), record.owner.id);
-            let composed = match load(folder, &record, &limits, &view) {
+            let composed = match load(folder, &record, &limits, &view, runtime.as_deref()) {
                 Ok(composed) => composed,
                 Err(error) => {
                     let (archive, owner) = (record.archive.clone(), record.owner.clone());
@@ -221,7 +244,7 @@ impl ModuleLibrary {
         }
         let snapshot = RwLock::new(Arc::new(snapshot(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
-        Ok(Self { folder, limits, archives, builtin, snapshot, problems })
+        Ok(Self { folder, limits, archives, builtin, runtime, snapshot, problems })
     }
 
     /// The archives that were found broken when the library was opened.
@@ -232,8 +255,8 @@ impl ModuleLibrary {
     /// Installs an archive: all of its modules, or none.
     ///
     /// # Errors
-    /// The archive is unsafe or damaged, one of its modules is there already, is wrong or is
-    /// written in Python, or the archive could not be stored.
+    /// The archive is unsafe or damaged, one of its modules is there already, is wrong or cannot
+    /// be loaded, or the archive could not be stored.
     pub fn install(
         &self,
         owner: &Owner,
@@ -242,16 +265,30 @@ impl ModuleLibrary {
         bytes: &[u8],
     ) -> Result<Installed, InstallError> {
         let archive = Archive::read(file_name, bytes, &self.limits)?;
+        let archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_names(&archive, &archives)?;
+        let digest_is_new = !archives.iter().any(|stored| stored.record.digest == archive.digest);
+        drop(archives);
+        // Code takes its time to load: nobody else has to wait for it.
+        let runtime = self.runtime.as_deref();
+        let listing = inspect(&archive, owner.id, runtime)?;
+
         let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
-        for module in &archive.modules {
-            if self.is_taken(&module.name, &archives) {
-                let (module, archive) = (module.name.clone(), file_name.to_owned());
-                return Err(InstallError::ModuleExists { module, archive });
+        let composed = self
+            .check_names(&archive, &archives)
+            .and_then(|()| compose(&archive, &self.view(owner.id), listing.as_ref(), runtime));
+        let composed = match composed {
+            Ok(composed) => composed,
+            Err(error) => {
+                if let Some(runtime) = runtime.filter(|_| digest_is_new && listing.is_some()) {
+                    runtime.forget(&archive.digest);
+                }
+                return Err(error);
             }
-        }
-        let composed = compose(&archive, &self.view(owner.id))?;
+        };
 
         let record = Record {
+            listing,
             archive: archive.name,
             owner: owner.clone(),
             public,
@@ -293,9 +330,16 @@ impl ModuleLibrary {
             return Err(RemoveError::NotFound(archive.to_owned()));
         }
         self.write_index(&next).map_err(RemoveError::Storage)?;
-        for stored in gone {
+        for Stored { record, .. } in gone {
+            let still = next.iter().any(|stored| stored.record.digest == record.digest);
+            if still {
+                continue;
+            }
             // As above: without its record it is swept away later.
-            let _ = std::fs::remove_file(self.folder.join(stored.record.file()));
+            let _ = std::fs::remove_file(self.folder.join(record.file()));
+            if let Some(runtime) = self.runtime.as_ref().filter(|_| record.listing.is_some()) {
+                runtime.forget(&record.digest);
+            }
         }
         *archives = next;
         self.publish(&archives);
@@ -307,6 +351,17 @@ impl ModuleLibrary {
     pub fn view(&self, user: i64) -> View {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
         View::new(Arc::clone(&snapshot), user)
+    }
+
+    fn check_names(&self, archive: &Archive, archives: &[Stored]) -> Result<(), InstallError> {
+        let mut modules = archive.modules.iter();
+        match modules.find(|module| self.is_taken(&module.name, archives)) {
+            None => Ok(()),
+            Some(module) => {
+                let (module, archive) = (module.name.clone(), archive.name.clone());
+                Err(InstallError::ModuleExists { module, archive })
+            }
+        }
     }
 
     /// Whether some module folder has this name.
@@ -335,13 +390,31 @@ fn folder_of(module: &str) -> &str {
     module.split_once(':').map_or(module, |(_, folder)| folder)
 }
 
-/// Makes the modules of an archive that was found good.
-fn compose(archive: &Archive, view: &View) -> Result<Composed, InstallError> {
-    let python = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
-    if let Some(module) = python {
+/// Lets the runtime load the modules that are code, if there are such modules.
+fn inspect(
+    archive: &Archive,
+    owner: i64,
+    runtime: Option<&dyn ModuleRuntime>,
+) -> Result<Option<serde_json::Value>, InstallError> {
+    let code = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
+    let Some(module) = code else { return Ok(None) };
+    let Some(runtime) = runtime else {
         return Err(InstallError::PythonUnavailable { module: module.name.clone() });
+    };
+    runtime.inspect(owner, archive).map(Some).map_err(InstallError::Code)
+}
+
+/// Makes the modules of an archive that was found good, those that are code by their listing.
+fn compose(
+    archive: &Archive,
+    view: &View,
+    listing: Option<&serde_json::Value>,
+    runtime: Option<&dyn ModuleRuntime>,
+) -> Result<Composed, InstallError> {
+    let (mut modules, used) = declarative::modules(archive, view)?;
+    if let (Some(listing), Some(runtime)) = (listing, runtime) {
+        modules.extend(runtime.modules(archive, listing).map_err(InstallError::Code)?);
     }
-    let (modules, used) = declarative::modules(archive, view)?;
     let levels = used.iter().filter_map(|name| view.module(name)).map(|entry| entry.level);
     let level = 1 + levels.max().unwrap_or(0);
     if level > MAX_LEVEL {
@@ -356,6 +429,7 @@ fn load(
     record: &Record,
     limits: &ArchiveLimits,
     view: &View,
+    runtime: Option<&dyn ModuleRuntime>,
 ) -> Result<Composed, InstallError> {
     let path = folder.join(record.file());
     let bytes = std::fs::read(&path).map_err(|source| {
@@ -365,7 +439,12 @@ fn load(
         let source = std::io::Error::other("the archive is not what was installed");
         return Err(InstallError::Storage(LibraryError::Storage { path, source }));
     }
-    compose(&Archive::read(&record.archive, &bytes, limits)?, view)
+    let archive = Archive::read(&record.archive, &bytes, limits)?;
+    if runtime.is_none() {
+        // Says which module is code, if one is.
+        inspect(&archive, record.owner.id, None)?;
+    }
+    compose(&archive, view, record.listing.as_ref(), runtime)
 }
 
 fn read_index(path: &Path) -> Result<Vec<Record>, LibraryError> {

@@ -16,6 +16,7 @@ mod library;
 mod manifest;
 mod preset;
 mod registry;
+mod runtime;
 mod view;
 
 pub use archive::{Archive, ArchiveLimits, ArchivedModule, ModuleKind};
@@ -25,4 +26,5 @@ pub use library::{
 };
 pub use manifest::ManifestError;
 pub use registry::{Module, ModuleRegistry, RegistryError};
+pub use runtime::{ModuleRuntime, RuntimeError};
 pub use view::{ModuleEntry, View};

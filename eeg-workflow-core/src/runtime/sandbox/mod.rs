@@ -167,6 +167,12 @@ impl Sandbox {
         }
     }
 
+    /// Whether confined processes run as users of their own, who can read only what everybody
+    /// can.
+    pub fn changes_user(&self) -> bool {
+        self.identity != Identity::Own
+    }
+
     /// Where a confined process sees the folder `files` of its launch: at one place for all
     /// under bubblewrap, else where it is.
     pub fn files_path<'a>(&self, files: &'a Path) -> &'a Path {

@@ -1,0 +1,361 @@
+//! A block that runs in a worker.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::files::{self, StagedFile};
+use super::log::Printed;
+use super::object::{self, Immovable, PythonObject};
+use super::packet::Packet;
+use super::pool::{Key, Lease, NoWorker, Pool};
+use super::setting::Code;
+use super::value::{Incoming, Outgoing};
+use super::worker::{Failure, Home, Watch};
+use super::{memory, value};
+use crate::block::{
+    Block, BlockError, BlockErrorKind, BlockSpec, Context, Display, FileError, Inputs, Outputs,
+    PortType, Stop, Value,
+};
+
+/// Pictures and models of more bytes are refused.
+const MOST_SHOWN: usize = 1 << 30;
+
+/// One block type of a Python module.
+pub(super) struct PythonBlock {
+    pub(super) pool: Arc<Pool>,
+    pub(super) code: Arc<Code>,
+    pub(super) module: String,
+    pub(super) spec: BlockSpec,
+}
+
+impl Watch for Context<'_> {
+    fn stop(&self) -> Option<Stop> {
+        Context::stop(self)
+    }
+
+    fn log(&self, line: &str) {
+        Context::log(self, line);
+    }
+}
+
+/// A value on its way to the block.
+enum Given {
+    Value(Value),
+    Object(Arc<PythonObject>),
+}
+
+impl Block for PythonBlock {
+    fn spec(&self) -> &BlockSpec {
+        &self.spec
+    }
+
+    fn run(&self, cx: &Context<'_>, inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let mut given = Vec::new();
+        for (port, value) in inputs.take_every() {
+            let value = match value.downcast::<PythonObject>() {
+                Ok(object) => Given::Object(object),
+                Err(value) => Given::Value(value),
+            };
+            given.push((port, value));
+        }
+        let files = self.files(cx, &given)?;
+        // A worker that ended before it got the request has cost nothing: once more.
+        let mut first = true;
+        loop {
+            let mut printed = Printed::default();
+            let attempt = self.attempt(cx, &mut given, &files, &mut printed)?;
+            return match attempt {
+                Ok((mut worker, packet)) => self.outputs(cx, &mut worker, packet, &files),
+                Err(Failure::NotSent) if first => {
+                    first = false;
+                    continue;
+                }
+                Err(failure) => Err(failure.into_error(&printed)),
+            };
+        }
+    }
+}
+
+impl PythonBlock {
+    /// The files that the block may read: those of its parameters, and those that its inputs
+    /// may still read from.
+    fn files(
+        &self,
+        cx: &Context<'_>,
+        given: &[(&str, Given)],
+    ) -> Result<Arc<[StagedFile]>, BlockError> {
+        let mut files: Vec<StagedFile> = Vec::new();
+        for parameter in self.spec.parameters() {
+            let names = if parameter.port_type == PortType::FILE {
+                vec![cx.text(&parameter.name)]
+            } else if parameter.port_type == PortType::FILE_ARRAY {
+                cx.texts(&parameter.name)
+            } else {
+                continue;
+            };
+            for name in names.iter().filter(|name| !name.trim().is_empty()) {
+                // What names no file is for the block to complain of.
+                match cx.named_file(name) {
+                    Ok(path) => files.extend(files::set_of(&path, name)),
+                    Err(FileError::NotFound | FileError::NoFolder) => {}
+                    Err(error) => {
+                        let problem = format_args!("\"{name}\": {error}");
+                        return Err(BlockError::parameter(&parameter.name, problem));
+                    }
+                }
+            }
+        }
+        for (_, value) in given {
+            if let Given::Object(object) = value {
+                files.extend(object.files.iter().cloned());
+            }
+        }
+        let mut seen = rustc_hash::FxHashSet::default();
+        files.retain(|file| seen.insert(file.clone()));
+        Ok(files.into())
+    }
+
+    /// Sends the block to a worker and waits for its answer.
+    fn attempt(
+        &self,
+        cx: &Context<'_>,
+        given: &mut [(&str, Given)],
+        files: &[StagedFile],
+        printed: &mut Printed,
+    ) -> Result<Result<(Lease, Packet), Failure>, BlockError> {
+        let key = Key::new(&self.code, cx.owner());
+        // The worker that holds the largest value which nobody else needs.
+        let mut home: Option<(usize, Arc<Home>)> = None;
+        for (_, value) in given.iter_mut() {
+            if let Given::Object(object) = value
+                && key == Key::new(&object.code, object.owner)
+                && object.is_alone
+                && Arc::get_mut(object).is_some()
+                && home.as_ref().is_none_or(|(size, _)| *size < object.size)
+            {
+                home = Some((object.size, Arc::clone(&object.home)));
+            }
+        }
+        let mut home = home.map(|(_, home)| home);
+
+        // What cannot go where the block runs decides where it does.
+        let mut message = Outgoing::default();
+        let mut encoded: Vec<Json> = Vec::new();
+        for (port, value) in given.iter_mut() {
+            encoded.push(match value {
+                Given::Value(value) => {
+                    message.encode(value).map_err(|error| BlockError::input(port, error))?
+                }
+                Given::Object(object) => {
+                    let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
+                    if stays && object.is_alone && Arc::get_mut(object).is_some() {
+                        json!({ "handle": object.handle, "alone": true })
+                    } else {
+                        self.moved(cx, port, object, &key, &mut home, &mut message)?
+                    }
+                }
+            });
+        }
+
+        let worker = match &home {
+            Some(home) => self.pool.holder(home, cx),
+            None => self.pool.any(&self.code, cx.owner(), cx),
+        };
+        let mut worker = worker.map_err(|no| match no {
+            NoWorker::Stopped(stop) => stop.into(),
+            NoWorker::Failed(error) => {
+                let details = format!("{error}\n{}", error.details());
+                BlockError::from_error(error).with_details(details.trim_end().to_owned())
+            }
+            NoWorker::Gone => {
+                BlockError::new("its input was lost: the worker that held it has ended".to_owned())
+            }
+        })?;
+        let staged = worker.shelf.stage(files).map_err(BlockError::from_error)?;
+        let (descriptors, memory) = message.descriptors();
+        let request = json!({
+            "op": "run",
+            "module": self.module,
+            "block": self.spec.name(),
+            "data": self.data(cx, given, encoded),
+            "outputs": self.takers(cx),
+            "memory": memory,
+        });
+        let answer = worker.exchange(request, &descriptors, cx, printed);
+        drop(staged);
+        if !matches!(answer, Err(Failure::NotSent)) {
+            for (_, value) in given.iter_mut() {
+                if let Given::Object(object) = value
+                    && home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home))
+                    && object.is_alone
+                    && let Some(object) = Arc::get_mut(object)
+                {
+                    object.is_taken = true;
+                }
+            }
+        }
+        Ok(answer.map(|packet| (worker, packet)))
+    }
+
+    /// An object that does not stay where it is, or that others need too.
+    fn moved(
+        &self,
+        cx: &Context<'_>,
+        port: &str,
+        object: &Arc<PythonObject>,
+        key: &Key,
+        home: &mut Option<Arc<Home>>,
+        message: &mut Outgoing,
+    ) -> Result<Json, BlockError> {
+        match object.pickled(&self.pool, cx) {
+            Ok(memory) => Ok(json!({ "pickle": message.attach(memory) })),
+            Err(Immovable::Failed(error)) => Err(error),
+            Err(Immovable::Pinned(reason)) => {
+                let fits = *key == Key::new(&object.code, object.owner)
+                    && home.as_ref().is_none_or(|home| Arc::ptr_eq(home, &object.home));
+                if !fits {
+                    let class = &object.class;
+                    return Err(BlockError::input(
+                        port,
+                        format_args!("a {class} cannot leave the worker that made it: {reason}"),
+                    ));
+                }
+                *home = Some(Arc::clone(&object.home));
+                Ok(json!({ "handle": object.handle, "alone": false }))
+            }
+        }
+    }
+
+    /// What the block gets: its parameters as the workflow has them, then its inputs; several
+    /// values at one input are a list.
+    fn data(&self, cx: &Context<'_>, given: &[(&str, Given)], encoded: Vec<Json>) -> Json {
+        let mut data: Vec<Json> = Vec::new();
+        let mut parameters = Outgoing::default();
+        for parameter in self.spec.parameters() {
+            // Parameters are JSON of a workflow, which always crosses.
+            let value = parameters.encode(cx.value(&parameter.name)).unwrap_or(Json::Null);
+            data.push(json!([parameter.name, value]));
+        }
+        let mut ports: Vec<(&str, Vec<Json>)> = Vec::new();
+        for ((port, _), value) in given.iter().zip(encoded) {
+            match ports.iter_mut().find(|(name, _)| name == port) {
+                Some((_, values)) => values.push(value),
+                None => ports.push((port, vec![value])),
+            }
+        }
+        for (port, mut values) in ports {
+            let value = if values.len() == 1 { values.swap_remove(0) } else { values.into() };
+            data.push(json!([port, value]));
+        }
+        data.into()
+    }
+
+    fn takers(&self, cx: &Context<'_>) -> Json {
+        let outputs = self.spec.outputs().iter().enumerate().map(|(at, port)| {
+            let takers = cx.takers(at);
+            json!([port.name, { "native": takers.native, "foreign": takers.foreign }])
+        });
+        outputs.collect()
+    }
+
+    /// What came of it.
+    fn outputs(
+        &self,
+        cx: &Context<'_>,
+        worker: &mut Lease,
+        packet: Packet,
+        files: &Arc<[StagedFile]>,
+    ) -> Result<Outputs, BlockError> {
+        let Packet { message, descriptors } = packet;
+        let left = message.get("left").and_then(Json::as_str);
+        if let Some(error) = message.get("error") {
+            let text = |name| error.get(name).and_then(Json::as_str).unwrap_or_default();
+            return Err(BlockError::new(text("message")).with_details(text("traceback")));
+        }
+        if let Some(left) = left {
+            cx.log(format!("the block left {left} running; its worker is not used again"));
+        }
+        let most = self.pool.setting.max_output;
+        let memory = message.get("memory").and_then(Json::as_u64);
+        let memory = memory.and_then(|at| descriptors.get(usize::try_from(at).ok()?));
+        let incoming = Incoming { memory, most };
+        let listed = message.get("outputs").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+        let mut values = Vec::new();
+        for (port, output) in self.spec.outputs().iter().zip(listed) {
+            let value = self.output(cx, worker, output, &incoming, files);
+            values.push(
+                value.map_err(|error| {
+                    BlockError::new(format!("output \"{}\": {error}", port.name))
+                })?,
+            );
+        }
+        let outputs = Outputs::all(values);
+        Ok(match message.get("shown") {
+            Some(shown) => match display(shown, &descriptors)? {
+                Some(display) => outputs.show(display),
+                None => outputs,
+            },
+            None => outputs,
+        })
+    }
+
+    fn output(
+        &self,
+        cx: &Context<'_>,
+        worker: &mut Lease,
+        output: &Json,
+        incoming: &Incoming<'_>,
+        files: &Arc<[StagedFile]>,
+    ) -> Result<Value, value::CodecError> {
+        if let Some(value) = output.get("value") {
+            return incoming.decode(value);
+        }
+        let native = output.get("native").map(|native| incoming.decode(native)).transpose()?;
+        let Some(handle) = output.get("handle").and_then(Json::as_u64) else {
+            let nobody = output.get("type").is_some_and(|_| output.get("refused").is_none());
+            let otherwise = || if nobody { Value::None } else { object::refused() };
+            return Ok(native.unwrap_or_else(otherwise));
+        };
+        let size = output.get("size").and_then(Json::as_u64).unwrap_or_default();
+        worker.home.hold();
+        Ok(Value::object(PythonObject {
+            home: Arc::clone(&worker.home),
+            handle,
+            code: Arc::clone(&self.code),
+            owner: cx.owner(),
+            class: output.get("type").and_then(Json::as_str).unwrap_or("object").to_owned(),
+            size: usize::try_from(size).unwrap_or(usize::MAX).min(1 << 40),
+            is_alone: output.get("alone").and_then(Json::as_bool).unwrap_or(false),
+            native,
+            files: Arc::clone(files),
+            pickled: std::sync::Mutex::default(),
+            is_taken: false,
+        }))
+    }
+}
+
+fn display(
+    shown: &Json,
+    descriptors: &[std::os::fd::OwnedFd],
+) -> Result<Option<Display>, BlockError> {
+    use std::os::fd::AsFd;
+    let text = |name| shown.get(name).and_then(Json::as_str);
+    if text("kind") == Some("text") {
+        return Ok(text("text").map(Display::text));
+    }
+    let (Some(kind), Some(file)) = (text("kind"), descriptors.first()) else { return Ok(None) };
+    let bytes = memory::read_all(file.as_fd(), MOST_SHOWN).map_err(|error| {
+        BlockError::of(BlockErrorKind::Failed, format!("what it shows cannot be read: {error}"))
+    })?;
+    // The name is uploaded code's: one component, without what systems give a meaning to.
+    let name = text("name").unwrap_or("file");
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let name: String = name.chars().filter(|c| plain(*c)).take(100).collect();
+    let name = name.trim_start_matches('.');
+    let name = if name.is_empty() { "file" } else { name };
+    Ok(Some(match kind {
+        "graph" => Display::graph(name, bytes),
+        _ => Display::file(name, bytes),
+    }))
+}

@@ -1,0 +1,109 @@
+//! Memory that is shared with a worker by its descriptor.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use ndarray::{ArrayD, IxDyn};
+use rustix::fs::{FileType, MemfdFlags};
+
+/// Arrays begin at multiples of this.
+const ALIGNMENT: u64 = 64;
+
+/// Memory that is filled from the front.
+#[derive(Debug)]
+pub(super) struct Memory {
+    file: File,
+    length: u64,
+}
+
+impl Memory {
+    pub(super) fn new() -> io::Result<Self> {
+        let descriptor = rustix::fs::memfd_create("eeg-workflow", MemfdFlags::CLOEXEC)?;
+        Ok(Self { file: File::from(descriptor), length: 0 })
+    }
+
+    pub(super) fn of(bytes: &[u8]) -> io::Result<Self> {
+        let mut memory = Self::new()?;
+        memory.file.write_all(bytes)?;
+        memory.length = bytes.len() as u64;
+        Ok(memory)
+    }
+
+    /// Appends floats; gives the place where they begin.
+    pub(super) fn append<'a>(
+        &mut self,
+        pieces: impl IntoIterator<Item = &'a [f64]>,
+    ) -> io::Result<u64> {
+        let at = self.length;
+        for piece in pieces {
+            let bytes: &[u8] = bytemuck::cast_slice(piece);
+            self.file.write_all(bytes)?;
+            self.length += bytes.len() as u64;
+        }
+        let padding = self.length.next_multiple_of(ALIGNMENT) - self.length;
+        let zeros = [0; ALIGNMENT as usize];
+        self.file.write_all(zeros.get(..usize::try_from(padding).unwrap_or(0)).unwrap_or(&[]))?;
+        self.length += padding;
+        Ok(at)
+    }
+}
+
+impl AsFd for Memory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// The bytes of a regular file or of memory. (Reading anything else could wait for ever.)
+fn length(descriptor: BorrowedFd<'_>) -> io::Result<u64> {
+    let stat = rustix::fs::fstat(descriptor)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("a descriptor that is no file"));
+    }
+    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+/// All bytes behind a descriptor from a worker.
+pub(super) fn read_all(descriptor: BorrowedFd<'_>, most: usize) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length(descriptor)?).unwrap_or(usize::MAX);
+    if length > most {
+        return Err(io::Error::other(format!("{length} bytes, and {most} are allowed")));
+    }
+    let mut bytes = vec![0; length];
+    read_exact(descriptor, &mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// An array of this shape from a worker's memory.
+pub(super) fn read_array(
+    memory: &OwnedFd,
+    at: u64,
+    shape: &[usize],
+    most: usize,
+) -> io::Result<ArrayD<f64>> {
+    let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
+    let bytes = count.and_then(|count| count.checked_mul(8)).filter(|bytes| *bytes <= most);
+    let bytes = bytes.ok_or_else(|| {
+        io::Error::other(format!("an array of shape {shape:?}: {most} bytes are allowed"))
+    })?;
+    if at.checked_add(bytes as u64).is_none_or(|end| length(memory.as_fd()).ok() < Some(end)) {
+        return Err(io::Error::other("an array that is not in its memory"));
+    }
+    let mut values = vec![0.0; bytes / 8];
+    read_exact(memory.as_fd(), bytemuck::cast_slice_mut(&mut values), at)?;
+    ArrayD::from_shape_vec(IxDyn(shape), values).map_err(io::Error::other)
+}
+
+fn read_exact(descriptor: BorrowedFd<'_>, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    let (mut at, mut rest) = (at, bytes);
+    while !rest.is_empty() {
+        let count = rustix::io::retry_on_intr(|| rustix::io::pread(descriptor, &mut *rest, at))?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        at += count as u64;
+        rest = rest.get_mut(count..).unwrap_or_default();
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! A value that stays in the worker that made it.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::files::StagedFile;
+use super::log::Printed;
+use super::pool::{NoWorker, Pool};
+use super::setting::Code;
+use super::worker::{Home, Watch};
+use crate::block::{BlockError, Object, Value};
+
+/// A Python object: in the worker that made it, under a number, until nobody needs it.
+pub(super) struct PythonObject {
+    pub(super) home: Arc<Home>,
+    pub(super) handle: u64,
+    pub(super) code: Arc<Code>,
+    pub(super) owner: i64,
+    /// The class, for messages.
+    pub(super) class: String,
+    pub(super) size: usize,
+    /// Whether it shares no parts with others, so that its only consumer may have it itself.
+    pub(super) is_alone: bool,
+    /// What stands for it where native blocks take it.
+    pub(super) native: Option<Value>,
+    /// The files that it may still read from.
+    pub(super) files: Arc<[StagedFile]>,
+    /// The pickled value, or why it cannot be pickled, once somebody needed it.
+    pub(super) pickled: Mutex<Option<Result<Arc<OwnedFd>, String>>>,
+    /// The worker has given it to a block for good.
+    pub(super) is_taken: bool,
+}
+
+/// Why a value cannot be moved to another worker.
+pub(super) enum Immovable {
+    /// It cannot be pickled.
+    Pinned(String),
+    /// It is lost, or the run must stop.
+    Failed(BlockError),
+}
+
+impl PythonObject {
+    /// The pickled value; it is pickled when somebody needs it for the first time.
+    pub(super) fn pickled(
+        &self,
+        pool: &Arc<Pool>,
+        watch: &dyn Watch,
+    ) -> Result<Arc<OwnedFd>, Immovable> {
+        let mut pickled = self.pickled.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match &*pickled {
+            Some(result) => result.clone(),
+            None => {
+                let result = self.pickle(pool, watch).map_err(Immovable::Failed)?;
+                pickled.insert(result).clone()
+            }
+        };
+        result.map_err(Immovable::Pinned)
+    }
+
+    fn pickle(
+        &self,
+        pool: &Arc<Pool>,
+        watch: &dyn Watch,
+    ) -> Result<Result<Arc<OwnedFd>, String>, BlockError> {
+        let mut worker = pool.holder(&self.home, watch).map_err(|no| self.lost(no))?;
+        let mut printed = Printed::default();
+        let request = json!({ "op": "pickle", "handle": self.handle });
+        let answer = worker.exchange(request, &[], watch, &mut printed);
+        let mut packet = answer.map_err(|failure| failure.into_error(&printed))?;
+        let error = packet.message.get("error").and_then(|error| error.get("message")?.as_str());
+        Ok(match (packet.descriptors.pop(), error) {
+            (Some(memory), None) => Ok(Arc::new(memory)),
+            (_, error) => Err(error.unwrap_or("the worker gave no answer").to_owned()),
+        })
+    }
+
+    /// The error of a block that needs a value which is not there any more.
+    pub(super) fn lost(&self, no: NoWorker) -> BlockError {
+        match no {
+            NoWorker::Stopped(stop) => stop.into(),
+            NoWorker::Gone => BlockError::new(format!(
+                "its input, a {}, was lost: the worker that held it has ended",
+                self.class
+            )),
+            NoWorker::Failed(error) => BlockError::from_error(error),
+        }
+    }
+}
+
+impl Drop for PythonObject {
+    fn drop(&mut self) {
+        self.home.release(self.handle, self.is_taken);
+    }
+}
+
+impl Object for PythonObject {
+    fn type_name(&self) -> &'static str {
+        "Python object"
+    }
+
+    fn byte_size(&self) -> usize {
+        self.size + self.native.as_ref().map_or(0, Value::byte_size)
+    }
+
+    fn native(&self) -> Option<&Value> {
+        self.native.as_ref()
+    }
+}
+
+impl std::fmt::Debug for PythonObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PythonObject").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+/// What stands for an output that native blocks take and cannot use.
+#[derive(Debug)]
+struct Refused;
+
+impl Object for Refused {
+    fn type_name(&self) -> &'static str {
+        "Python object"
+    }
+
+    fn byte_size(&self) -> usize {
+        0
+    }
+}
+
+/// The value of an output of a class that has no native counterpart and no Python consumer.
+pub(super) fn refused() -> Value {
+    Value::object(Refused)
+}

@@ -1,0 +1,396 @@
+//! The workers: who has one, who may have one, and when one is ended.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::PythonError;
+use super::files::Shelf;
+use super::setting::{Code, Setting};
+use super::worker::{Deadline, Home, Watch, Worker};
+use crate::block::Stop;
+
+/// How often whoever waits for a worker looks whether its run must stop.
+const SLICE: Duration = Duration::from_millis(25);
+/// How often idle workers are looked after.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Workers are shared only between blocks of one archive (and so of one interpreter) and one
+/// owner.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    digest: Arc<str>,
+    owner: i64,
+}
+
+impl Key {
+    pub(super) fn new(code: &Code, owner: i64) -> Self {
+        Self { digest: Arc::clone(&code.digest), owner }
+    }
+}
+
+/// The workers of a runtime.
+pub(super) struct Pool {
+    pub(super) setting: Setting,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    entries: Vec<Entry>,
+    last: u64,
+    is_watched: bool,
+    is_closed: bool,
+    /// Of whose workers one more is to be started ahead.
+    ahead: VecDeque<(Key, Arc<Code>)>,
+    /// Where all workers of an owner see the same folder of files.
+    shelves: FxHashMap<i64, Weak<Shelf>>,
+}
+
+struct Entry {
+    id: u64,
+    slot: u32,
+    key: Key,
+    home: Option<Arc<Home>>,
+    /// The worker, unless somebody uses it or it is being started.
+    idle: Option<(Worker, Instant)>,
+}
+
+/// Why there is no worker.
+pub(super) enum NoWorker {
+    /// The run must stop.
+    Stopped(Stop),
+    /// The worker that is asked for has ended.
+    Gone,
+    /// A worker could not be started.
+    Failed(PythonError),
+}
+
+/// A worker that is ours until this is dropped.
+pub(super) struct Lease {
+    pool: Arc<Pool>,
+    worker: Option<Worker>,
+    id: u64,
+}
+
+impl Pool {
+    pub(super) fn new(setting: Setting) -> Arc<Self> {
+        Arc::new(Self { setting, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker that holds a value, as soon as it is free.
+    pub(super) fn holder(
+        self: &Arc<Self>,
+        home: &Home,
+        watch: &dyn Watch,
+    ) -> Result<Lease, NoWorker> {
+        let mut state = self.state();
+        loop {
+            if let Some(stop) = watch.stop() {
+                return Err(NoWorker::Stopped(stop));
+            }
+            let entry = state.entries.iter_mut().find(|entry| entry.id == home.id);
+            let Some(entry) = entry else { return Err(NoWorker::Gone) };
+            if let Some((mut worker, _)) = entry.idle.take() {
+                drop(state);
+                let is_well = worker.is_well();
+                let lease = self.lease(worker);
+                return if is_well { Ok(lease) } else { Err(NoWorker::Gone) };
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Some worker: an idle one that holds as little as may be, otherwise a new one.
+    pub(super) fn any(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: i64,
+        watch: &dyn Watch,
+    ) -> Result<Lease, NoWorker> {
+        let key = Key::new(code, owner);
+        let mut state = self.state();
+        loop {
+            if let Some(stop) = watch.stop() {
+                return Err(NoWorker::Stopped(stop));
+            }
+            if let Some(mut worker) = state.take_idle(&key) {
+                let more = state.entries.iter().filter(|entry| entry.key == key);
+                let alone = !more.clone().any(|entry| entry.idle.is_some());
+                if alone && more.count() < state.entries.len().max(2).min(self.cores()) {
+                    state.ahead.push_back((key.clone(), Arc::clone(code)));
+                }
+                drop(state);
+                if worker.is_well() {
+                    return Ok(self.lease(worker));
+                }
+                drop(self.lease(worker));
+                state = self.state();
+                continue;
+            }
+            if let Some(gone) = state.make_room(self.setting.max_workers) {
+                let (id, slot) = state.reserve(key.clone());
+                drop(state);
+                drop(gone);
+                return self.start(code, owner, id, slot, watch);
+            }
+            state = self.wait(state);
+        }
+    }
+
+    fn cores(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from).min(self.setting.max_workers)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        match self.changed.wait_timeout(state, SLICE) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+
+    /// Starts the worker for which a place was reserved.
+    fn start(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: i64,
+        id: u64,
+        slot: u32,
+        watch: &dyn Watch,
+    ) -> Result<Lease, NoWorker> {
+        let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
+        let started = self
+            .shelf(owner)
+            .and_then(|shelf| Worker::start(&self.setting, code, id, slot, shelf, &start));
+        let mut state = self.state();
+        match started {
+            Ok(worker) => {
+                if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
+                    entry.home = Some(Arc::clone(&worker.home));
+                }
+                self.look_after(&mut state);
+                drop(state);
+                Ok(self.lease(worker))
+            }
+            Err(error) => {
+                state.entries.retain(|entry| entry.id != id);
+                drop(state);
+                self.changed.notify_all();
+                Err(watch.stop().map_or(NoWorker::Failed(error), NoWorker::Stopped))
+            }
+        }
+    }
+
+    /// The folder of files that all workers of an owner share, where each cannot have its own at
+    /// one and the same place.
+    fn shelf(&self, owner: i64) -> Result<Option<Arc<Shelf>>, PythonError> {
+        let folder = self.setting.folder.join("files").join(owner.to_string());
+        if self.setting.sandbox.files_path(&folder) != folder {
+            return Ok(None);
+        }
+        let mut state = self.state();
+        if let Some(shelf) = state.shelves.get(&owner).and_then(Weak::upgrade) {
+            return Ok(Some(shelf));
+        }
+        let shelf = Shelf::new(folder.clone(), self.setting.sandbox.changes_user());
+        let shelf = Arc::new(shelf.map_err(PythonError::storage(folder))?);
+        state.shelves.insert(owner, Arc::downgrade(&shelf));
+        Ok(Some(shelf))
+    }
+
+    fn lease(self: &Arc<Self>, worker: Worker) -> Lease {
+        Lease { pool: Arc::clone(self), id: worker.home.id, worker: Some(worker) }
+    }
+
+    /// Ends the idle workers of an archive; busy ones end when they are free.
+    pub(super) fn forget(&self, digest: &str) {
+        let mut state = self.state();
+        let gone = state.remove_idle(|entry, _| &*entry.key.digest == digest);
+        drop(state);
+        drop(gone);
+        self.changed.notify_all();
+    }
+
+    /// The number of workers, and of those that are busy.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let state = self.state();
+        let busy = state.entries.iter().filter(|entry| entry.idle.is_none()).count();
+        (state.entries.len(), busy)
+    }
+
+    /// Ends all idle workers, and the others as they become free.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        let gone = state.remove_idle(|_, _| true);
+        drop(state);
+        drop(gone);
+        self.changed.notify_all();
+    }
+
+    /// Starts the thread that looks after idle workers, unless it is there.
+    fn look_after(self: &Arc<Self>, state: &mut State) {
+        if state.is_watched {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        let thread = std::thread::Builder::new().name("python-pool".to_owned());
+        // Without it workers live longer; the next one that is started tries again.
+        state.is_watched = thread.spawn(move || watch(&pool)).is_ok();
+    }
+
+    /// Ends workers that nobody has needed for long, and starts those that will be needed; false
+    /// when there is nothing to look after any more.
+    fn tick(self: &Arc<Self>) -> bool {
+        let mut state = self.state();
+        let idle = self.setting.idle_timeout;
+        let gone = state.remove_idle(|entry, (worker, since)| {
+            let held = entry.home.as_ref().map_or(0, |home| home.held());
+            held == 0 && (worker.is_tainted || since.elapsed() >= idle)
+        });
+        let ahead: Vec<_> = state.ahead.drain(..).collect();
+        let mut starts = Vec::new();
+        for (key, code) in ahead {
+            let mut same = state.entries.iter().filter(|entry| entry.key == key);
+            let wanted = !state.is_closed && !same.any(|entry| entry.idle.is_some());
+            if wanted && state.entries.len() < self.setting.max_workers {
+                let owner = key.owner;
+                let (id, slot) = state.reserve(key);
+                starts.push((code, owner, id, slot));
+            }
+        }
+        let more = !state.entries.is_empty();
+        state.is_watched = more;
+        drop(state);
+        drop(gone);
+        for (code, owner, id, slot) in starts {
+            let nobody = Deadline::after(self.setting.start_timeout);
+            // If it cannot be started, whoever needs it will be told why.
+            drop(self.start(&code, owner, id, slot, &nobody));
+        }
+        more
+    }
+}
+
+fn watch(pool: &Weak<Pool>) {
+    loop {
+        std::thread::sleep(TICK);
+        let Some(pool) = pool.upgrade() else { return };
+        if !pool.tick() {
+            return;
+        }
+    }
+}
+
+impl State {
+    /// Takes the idle worker of this key that holds the least.
+    fn take_idle(&mut self, key: &Key) -> Option<Worker> {
+        let fits = |entry: &&mut Entry| {
+            entry.key == *key && entry.idle.as_ref().is_some_and(|(worker, _)| !worker.is_tainted)
+        };
+        let held = |entry: &&mut Entry| entry.home.as_ref().map_or(0, |home| home.held());
+        let entry = self.entries.iter_mut().filter(fits).min_by_key(held)?;
+        entry.idle.take().map(|(worker, _)| worker)
+    }
+
+    /// Makes room for one more worker, if there is none: the idle worker that goes for it, if
+    /// one must go. None while all are busy. Idle ones that hold values do not count.
+    fn make_room(&mut self, most: usize) -> Option<Option<Worker>> {
+        let holds = |entry: &Entry| {
+            entry.idle.is_some() && entry.home.as_ref().is_some_and(|home| home.held() > 0)
+        };
+        let count = self.entries.iter().filter(|entry| !holds(entry)).count();
+        if count < most {
+            return Some(None);
+        }
+        let oldest = self.entries.iter().filter(|entry| entry.idle.is_some() && !holds(entry));
+        let oldest = oldest.min_by_key(|entry| entry.idle.as_ref().map(|(_, since)| *since))?.id;
+        let at = self.entries.iter().position(|entry| entry.id == oldest)?;
+        Some(self.entries.remove(at).idle.map(|(worker, _)| worker))
+    }
+
+    fn reserve(&mut self, key: Key) -> (u64, u32) {
+        self.last += 1;
+        let taken = |slot: &u32| self.entries.iter().any(|entry| entry.slot == *slot);
+        let slot = (0..).find(|slot| !taken(slot)).unwrap_or_default();
+        self.entries.push(Entry { id: self.last, slot, key, home: None, idle: None });
+        (self.last, slot)
+    }
+
+    fn remove_idle(&mut self, goes: impl Fn(&Entry, &(Worker, Instant)) -> bool) -> Vec<Worker> {
+        let mut gone = Vec::new();
+        self.entries.retain_mut(|entry| {
+            let is_out = entry.idle.as_ref().is_some_and(|idle| goes(entry, idle));
+            if is_out {
+                gone.extend(entry.idle.take().map(|(worker, _)| worker));
+            }
+            !is_out
+        });
+        gone
+    }
+}
+
+impl std::ops::Deref for Lease {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        self.worker.as_ref().unwrap_or_else(|| unreachable!("taken only when it is dropped"))
+    }
+}
+
+impl std::ops::DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Worker {
+        self.worker.as_mut().unwrap_or_else(|| unreachable!("taken only when it is dropped"))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(worker) = self.worker.take() else { return };
+        let setting = &self.pool.setting;
+        let held = worker.home.held();
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let is_used_up = worker.cpu > setting.limits.cpu_seconds as f64 / 2.0;
+        let stays = !worker.is_ended() && (held > 0 || !(worker.is_tainted || is_used_up));
+        if stays && held == 0 {
+            worker.tidy();
+        }
+        let mut state = self.pool.state();
+        let stays = stays && !state.is_closed;
+        let mut gone = None;
+        if stays {
+            if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == self.id) {
+                entry.idle = Some((worker, Instant::now()));
+            }
+        } else {
+            state.entries.retain(|entry| entry.id != self.id);
+            gone = Some(worker);
+        }
+        drop(state);
+        self.pool.changed.notify_all();
+        drop(gone);
+    }
+}
+
+/// Somebody waits for a worker to start: as long as they may, and no longer than a start takes.
+struct Starting<'a> {
+    watch: &'a dyn Watch,
+    limit: Deadline,
+}
+
+impl Watch for Starting<'_> {
+    fn stop(&self) -> Option<Stop> {
+        self.watch.stop().or_else(|| self.limit.stop())
+    }
+
+    fn log(&self, line: &str) {
+        self.watch.log(line);
+    }
+}

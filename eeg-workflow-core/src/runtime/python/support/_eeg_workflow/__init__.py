@@ -1,0 +1,1 @@
+"""The side of eeg-workflow that runs inside of the interpreter."""

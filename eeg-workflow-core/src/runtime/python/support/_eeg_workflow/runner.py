@@ -1,0 +1,206 @@
+"""Answers the host's requests, one at a time."""
+
+import copy
+import ctypes
+import os
+import resource
+import sys
+import threading
+import traceback
+
+import blocks
+from blocks.Block import Block
+from blocks.BlockOutput import BlockOutput
+
+from . import codec, display, listing
+
+#: Tracebacks longer than this lose their middle.
+MAX_TRACEBACK = 64_000
+
+
+class Runner:
+    def __init__(self, channel, configuration):
+        self.channel = channel
+        self.store = codec.Store()
+        self.modules = {}
+        self.outputs = {}
+        self.root = configuration["root"]
+        self.names = configuration["modules"]
+        self.c = ctypes.CDLL(None)
+        # Modules are sub-packages of `blocks`; their folders can be imported by their own names
+        # too, after everything that is installed.
+        blocks.__path__.append(self.root)
+        sys.path.append(self.root)
+        Block.FILE_BASE_PATH = configuration["files"] + "/"
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        self.streams = (sys.stdout, sys.stderr)
+        self.threads = threading.active_count()
+
+    def serve(self):
+        while True:
+            request, descriptors = self.channel.receive()
+            if request is None:
+                return
+            given = set(descriptors)
+            try:
+                self.answer(request, descriptors)
+            finally:
+                for descriptor in given:
+                    try:
+                        os.close(descriptor)
+                    except OSError:
+                        pass
+
+    def answer(self, request, descriptors):
+        operation = request["op"]
+        if operation == "release":
+            self.store.release(request["handles"])
+            return
+        reply, attached = {"id": request["id"]}, []
+        try:
+            if operation == "load":
+                self.modules = listing.load(self.root, self.names)
+                reply["modules"] = listing.describe(self.modules)
+                self.threads = threading.active_count()
+            elif operation == "run":
+                self.run(request, descriptors, reply, attached)
+            elif operation == "pickle":
+                attached.append(self.store.pickle(request["handle"]))
+        except listing.BadModule as error:
+            reply["bad_module"] = {
+                "module": error.module,
+                "message": clean(str(error)),
+                "details": clean(error.details),
+                "package": error.package,
+            }
+        except BaseException as error:
+            reply["error"] = describe(error)
+        display.close_figures()
+        self.flush()
+        reply["held"] = len(self.store.values)
+        reply["cpu"] = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        left = self.left_running()
+        if left:
+            reply["left"] = left
+        try:
+            self.channel.send(reply, attached)
+        finally:
+            for descriptor in attached:
+                os.close(descriptor)
+
+    def run(self, request, descriptors, reply, attached):
+        self.store.release(request["release"])
+        prototype = self.modules[request["module"]][request["block"]]
+        block = fresh(prototype)
+        decoder = codec.Decoder(self.store, descriptors, request.get("memory"))
+        data = {name: decoder.decode(value) for name, value in request["data"]}
+        block.input_params(data)
+        # What the block has taken over must not be held by this frame too.
+        del data
+        result = block.execute()
+        shown, descriptor = display.shown(result)
+        del result
+        if descriptor is not None:
+            attached.append(descriptor)
+        if shown is not None:
+            reply["shown"] = shown
+        self.give(prototype, block, request["outputs"], reply, attached)
+
+    def give(self, prototype, block, wanted, reply, attached):
+        """Puts the block's outputs into the reply, each in the forms that it is wanted in."""
+        values = {}
+        for attribute, field in vars(prototype).items():
+            if isinstance(field, BlockOutput):
+                now = getattr(block, attribute, None)
+                values[field.name] = now.value if isinstance(now, BlockOutput) else now
+        encoder = codec.Encoder(arrays=True)
+        outputs = []
+        kept = []
+        for name, takers in wanted:
+            value = values.get(name)
+            try:
+                plain = codec.Encoder(arrays=False).encode(value)
+                outputs.append({"value": plain})
+                continue
+            except (codec.NotPlain, RecursionError):
+                pass
+            output = {"type": clean(codec.type_name(value)), "size": codec.size(value)}
+            if takers["native"]:
+                try:
+                    output["native"] = encoder.encode(value)
+                except (codec.NotPlain, RecursionError) as reason:
+                    output["refused"] = clean(str(reason))
+            if takers["foreign"]:
+                output["handle"] = self.store.keep(value)
+                kept.append(output)
+            outputs.append(output)
+        # Values of one block may share parts: none of several is anybody's alone.
+        for output in kept:
+            output["alone"] = len(kept) == 1
+        reply["outputs"] = outputs
+        memory = encoder.memory()
+        if memory is not None:
+            reply["memory"] = len(attached)
+            attached.append(memory)
+
+    def flush(self):
+        """Whatever was printed is on its way before the answer is."""
+        for stream in (sys.stdout, sys.stderr, *self.streams):
+            try:
+                stream.flush()
+            except Exception:
+                pass
+        sys.stdout, sys.stderr = self.streams
+        self.c.fflush(None)
+
+    def left_running(self):
+        """What a block left behind that still runs, in words."""
+        left = []
+        threads = threading.active_count() - self.threads
+        if threads > 0:
+            left.append(f"{threads} thread{'s' if threads > 1 else ''}")
+        try:
+            while True:
+                child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if child is None:
+                    left.append("processes")
+                    break
+                os.waitid(os.P_PID, child.si_pid, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            pass
+        return " and ".join(left)
+
+
+def fresh(prototype):
+    """A block as its constructor left it."""
+    try:
+        return copy.deepcopy(prototype)
+    except Exception:
+        return type(prototype)()
+
+
+def describe(error):
+    """The message and the traceback of an error, without this program's own frames."""
+    try:
+        frames = error.__traceback__
+        here = os.path.dirname(os.path.abspath(__file__))
+        while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == here:
+            frames = frames.tb_next
+        frames = frames if frames is not None else error.__traceback__
+        lines = traceback.format_exception(type(error), error, frames)
+        text = str(error)
+        message = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    except BaseException as second:
+        message = f"{type(error).__name__} (and {type(second).__name__} while it was described)"
+        lines = [message]
+    text = "".join(lines)
+    if len(text) > MAX_TRACEBACK:
+        half = MAX_TRACEBACK // 2
+        text = f"{text[:half]}\n… {len(text) - MAX_TRACEBACK} characters …\n{text[-half:]}"
+    return {"message": clean(message[:4000]), "traceback": clean(text.rstrip("\n"))}
+
+
+def clean(text):
+    """Text that is valid Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()

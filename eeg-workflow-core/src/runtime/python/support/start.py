@@ -1,0 +1,32 @@
+"""Runs blocks of one archive for the host that started it.
+
+Started as `python -I -S -B start.py` in a sandbox, with the channel to the host as standard
+input. Until `confine` has run, nothing but this folder's files and the standard library is
+imported.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from _eeg_workflow import channel as channels
+from _eeg_workflow import confine
+
+
+def main():
+    configuration = channels.first_message()
+    # It closes all descriptors but the standard ones.
+    confine.confine(configuration["confine"])
+    channel = channels.Channel()
+    channel.end_with_host()
+    import site
+
+    site.main()
+    from _eeg_workflow import runner
+
+    runner.Runner(channel, configuration).serve()
+
+
+if __name__ == "__main__":
+    main()
