@@ -19,6 +19,7 @@ mod packages;
 mod packet;
 mod pool;
 mod setting;
+mod slot;
 mod support;
 mod value;
 mod worker;

@@ -52,7 +52,6 @@ struct State {
 
 struct Entry {
     id: u64,
-    slot: u32,
     key: Key,
     home: Option<Arc<Home>>,
     /// The worker, unless somebody uses it or it is being started.
@@ -136,10 +135,10 @@ impl Pool {
                 continue;
             }
             if let Some(gone) = state.make_room(self.setting.max_workers) {
-                let (id, slot) = state.reserve(key.clone());
+                let id = state.reserve(key.clone());
                 drop(state);
                 drop(gone);
-                return self.start(code, owner, id, slot, watch);
+                return self.start(code, owner, id, watch);
             }
             state = self.wait(state);
         }
@@ -162,13 +161,12 @@ impl Pool {
         code: &Arc<Code>,
         owner: i64,
         id: u64,
-        slot: u32,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
-            .and_then(|shelf| Worker::start(&self.setting, code, id, slot, shelf, &start));
+            .and_then(|shelf| Worker::start(&self.setting, code, id, shelf, &start));
         let mut state = self.state();
         match started {
             Ok(worker) => {
@@ -262,18 +260,18 @@ impl Pool {
             let wanted = !state.is_closed && !same.any(|entry| entry.idle.is_some());
             if wanted && state.entries.len() < self.setting.max_workers {
                 let owner = key.owner;
-                let (id, slot) = state.reserve(key);
-                starts.push((code, owner, id, slot));
+                let id = state.reserve(key);
+                starts.push((code, owner, id));
             }
         }
         let more = !state.entries.is_empty();
         state.is_watched = more;
         drop(state);
         drop(gone);
-        for (code, owner, id, slot) in starts {
+        for (code, owner, id) in starts {
             let nobody = Deadline::after(self.setting.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
-            drop(self.start(&code, owner, id, slot, &nobody));
+            drop(self.start(&code, owner, id, &nobody));
         }
         more
     }
@@ -316,12 +314,10 @@ impl State {
         Some(self.entries.remove(at).idle.map(|(worker, _)| worker))
     }
 
-    fn reserve(&mut self, key: Key) -> (u64, u32) {
+    fn reserve(&mut self, key: Key) -> u64 {
         self.last += 1;
-        let taken = |slot: &u32| self.entries.iter().any(|entry| entry.slot == *slot);
-        let slot = (0..).find(|slot| !taken(slot)).unwrap_or_default();
-        self.entries.push(Entry { id: self.last, slot, key, home: None, idle: None });
-        (self.last, slot)
+        self.entries.push(Entry { id: self.last, key, home: None, idle: None });
+        self.last
     }
 
     fn remove_idle(&mut self, goes: impl Fn(&Entry, &(Worker, Instant)) -> bool) -> Vec<Worker> {
