@@ -35,7 +35,8 @@ impl Memory {
     pub(super) fn reserve(&mut self, count: usize) -> io::Result<u64> {
         let at = self.length;
         let bytes = u64::try_from(count).ok().and_then(|count| count.checked_mul(8));
-        let end = bytes.and_then(|bytes| at.checked_add(bytes)?.checked_next_multiple_of(ALIGNMENT));
+        let end =
+            bytes.and_then(|bytes| at.checked_add(bytes)?.checked_next_multiple_of(ALIGNMENT));
         self.length = end.ok_or_else(|| io::Error::other("more than memory can hold"))?;
         self.file.set_len(self.length)?;
         Ok(at)

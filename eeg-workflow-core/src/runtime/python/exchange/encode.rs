@@ -29,7 +29,8 @@ pub(in super::super) fn encode(
     } else if let Some(vectors) = object.downcast_ref::<FeatureVectors>() {
         let shape = [vectors.len(), vectors.feature_count()];
         let values = vectors.values();
-        let data = message.array(&shape, |write| write(0, values.as_slice().unwrap_or_default()))?;
+        let data =
+            message.array(&shape, |write| write(0, values.as_slice().unwrap_or_default()))?;
         ("FeatureVectors", json!({ "data": data }))
     } else {
         return Ok(None);
