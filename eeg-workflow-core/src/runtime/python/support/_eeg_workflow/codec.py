@@ -14,7 +14,7 @@ import os
 import pickle
 import sys
 
-from . import channel, exchange
+from . import channel, exchange, libraries
 
 #: Plain values nested deeper than this, or of more parts, stay here.
 MAX_DEPTH = 50
@@ -205,7 +205,9 @@ def unpickle(source):
     with mmap.mmap(source, 0, prot=mmap.PROT_READ) as content:
         view = memoryview(content)
         try:
-            return pickle.loads(view)
+            value = pickle.loads(view)
+            libraries.arrived(value)
+            return value
         finally:
             view.release()
 

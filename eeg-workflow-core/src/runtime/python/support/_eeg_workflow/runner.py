@@ -2,7 +2,6 @@
 
 import copy
 import ctypes
-import importlib.util
 import os
 import resource
 import sys
@@ -13,7 +12,7 @@ import blocks
 from blocks.Block import Block
 from blocks.BlockOutput import BlockOutput
 
-from . import codec, display, listing
+from . import codec, display, libraries, listing
 
 #: Tracebacks longer than this lose their middle.
 MAX_TRACEBACK = 64_000
@@ -36,7 +35,7 @@ class Runner:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         self.streams = (sys.stdout, sys.stderr)
-        choose_backend()
+        libraries.choose_backend()
         self.threads = threading.active_count()
 
     def serve(self):
@@ -172,15 +171,6 @@ class Runner:
         except ChildProcessError:
             pass
         return " and ".join(left)
-
-
-def choose_backend():
-    """Keras takes TensorFlow unless it is told otherwise, even where only another of its
-    backends is installed."""
-    for name in ("tensorflow", "jax", "torch"):
-        if importlib.util.find_spec(name) is not None:
-            os.environ.setdefault("KERAS_BACKEND", name)
-            return
 
 
 def fresh(prototype):
