@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use eeg_support::same_bits;
+use eeg_support::{same_bits, wave};
 use eeg_workflow_core::block::{Display, Value};
 use eeg_workflow_core::eeg::{ChannelKind, Epochs, Evoked, Recording};
 use eeg_workflow_core::engine::{Event, Keep, Listener, RunOptions};
@@ -373,5 +373,45 @@ fn check_job(done: &Done) {
             assert!(file.name.ends_with(".keras") && file.bytes.len() > 10_000, "{}", file.name);
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// 307 MB as volts. What it prints counts in a release build only.
+#[test]
+#[ignore = "needs a Python with mne"]
+fn a_large_recording_is_used_by_mne_where_it_was_put() {
+    const REREFERENCE: &str = "EEG_Basil.zip:EEG_Basil/ReReference";
+    let lab = lab();
+    eeg_support::written(&lab.files.join("large.vhdr"), &wave(64, 600_000), Vec::new());
+    let read = json!({ "EEG File": "Home/large.eeg" });
+    let edge = (1, "EEGData", 2, "in");
+    let stored = workflow(&[(1, READ, read.clone()), (2, "Large", json!({}))], &[edge]);
+    let volts = workflow(
+        &[(1, READ, read), (3, REREFERENCE, json!({})), (2, "Large", json!({}))],
+        &[(1, "EEGData", 3, "EEGData"), (3, "EEGData", 2, "in")],
+    );
+    for (what, document, block) in [("16-bit integers", &stored, 1), ("volts", &volts, 2)].repeat(4)
+    {
+        let times = Arc::new(Times::default());
+        let change = |options: &mut RunOptions| {
+            options.keep = Keep::None;
+            options.listener = Some(times.clone());
+        };
+        let done = lab.run_with(document, change).completed();
+        let text = done.text(block);
+        let numbers: Vec<f64> = text.split(' ').map(|word| word.parse().unwrap()).collect();
+        let [inside, bytes, sum, copy, mapped] = numbers[..] else { panic!("{text}") };
+        let (start, end) = times.0.lock().unwrap()[&block];
+        let there = end - start - inside;
+        eprintln!(
+            "{what}: there in {:.0} ms ({:.2} GB/s), read by sum() in {:.0} ms; memcpy {:.0} ms; \
+             np.load(mmap_mode=\"r\").sum() {:.0} ms",
+            there * 1e3,
+            bytes / there / 1e9,
+            sum * 1e3,
+            copy * 1e3,
+            mapped * 1e3
+        );
+        assert_eq!(bytes, 64.0 * 600_000.0 * 8.0);
     }
 }

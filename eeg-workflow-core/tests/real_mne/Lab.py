@@ -1,3 +1,5 @@
+import time
+
 import mne
 import numpy as np
 
@@ -167,6 +169,37 @@ class Kinds(Block):
         self.out.set_value(raw)
 
 
+class Large(Block):
+    """What it takes to read all of a recording, beside a file that is mapped and a copy."""
+
+    def __init__(self):
+        self.inp = BlockInput("in", 1, 1, ParameterType.EEGDATA)
+
+    def input_params(self, data):
+        self.raw = data["in"]
+
+    def execute(self):
+        start = time.perf_counter()
+        data = self.raw._data
+        base = data
+        while isinstance(base, (np.ndarray, memoryview)):
+            base = base.base if isinstance(base, np.ndarray) else base.obj
+        same("memory", type(base).__name__, "mmap")
+        times = [data.nbytes]
+        times.append(timed(data.sum))
+        copy = np.ones_like(data)
+        times.append(timed(lambda: np.copyto(copy, data)))
+        np.save("all.npy", data)
+        times.append(timed(lambda: np.load("all.npy", mmap_mode="r").sum()))
+        return " ".join(map(str, [time.perf_counter() - start, *times])), "STRING"
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 class Plot(Block):
     def __init__(self):
         self.inp = BlockInput("in", 1, 1, ParameterType.EEGDATA)
@@ -181,6 +214,6 @@ class Plot(Block):
 string_classobject_mapping = {
     kind.__name__: kind()
     for kind in (
-        Compare, Read, Crop, FilterAndEpoch, SameEpochs, SameAverages, Vectors, Kinds, Plot,
+        Compare, Read, Crop, FilterAndEpoch, SameEpochs, SameAverages, Vectors, Kinds, Large, Plot,
     )
 }

@@ -271,6 +271,15 @@ fn not_empty(channels: &[Channel], samples: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// With its article; a number that is too large or has a fraction by itself.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Integer(integer) => integer.to_string(),
+        Value::Float(float) => float.to_string(),
+        other => format!("a {}", other.type_name()),
+    }
+}
+
 fn wrong(name: &str, value: &Value) -> String {
-    format!("{name} is a {}", value.type_name())
+    format!("{name} is {}", in_words(value))
 }
