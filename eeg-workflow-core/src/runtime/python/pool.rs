@@ -17,6 +17,9 @@ const SLICE: Duration = Duration::from_millis(25);
 /// How often idle workers are looked after.
 const TICK: Duration = Duration::from_millis(500);
 
+/// A block waits no longer than this for a worker that is busy before it gets a new one.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Workers are shared only between blocks of one archive (and so of one interpreter) and one
 /// owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +49,8 @@ struct State {
     is_closed: bool,
     /// Of whose workers one more is to be started ahead.
     ahead: VecDeque<(Key, Arc<Code>)>,
+    /// How long a worker of an archive took to start, last time.
+    start_times: FxHashMap<Arc<str>, Duration>,
     /// Where all workers of an owner see the same folder of files.
     shelves: FxHashMap<i64, Weak<Shelf>>,
 }
@@ -107,7 +112,10 @@ impl Pool {
         }
     }
 
-    /// Some worker: an idle one that holds as little as may be, otherwise a new one.
+    /// Some worker: an idle one that holds as little as may be, otherwise a new one. Where there
+    /// are some that are busy, it is not started before waiting for one of those has taken as long
+    /// as it takes to start one, but no longer than `PATIENCE`: imports of large libraries cost
+    /// seconds of a core.
     pub(super) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
@@ -115,6 +123,7 @@ impl Pool {
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
+        let mut since = Instant::now();
         let mut state = self.state();
         loop {
             if let Some(stop) = watch.stop() {
@@ -134,7 +143,16 @@ impl Pool {
                 state = self.state();
                 continue;
             }
-            if let Some(gone) = state.make_room(self.setting.max_workers) {
+            let may_start = !state.entries.iter().any(|entry| entry.key == key)
+                || match state.start_times.get(&key.digest) {
+                    Some(time) => since.elapsed() >= (*time).min(PATIENCE),
+                    None => {
+                        // The first one is being started.
+                        since = Instant::now();
+                        false
+                    }
+                };
+            if may_start && let Some(gone) = state.make_room(self.setting.max_workers) {
                 let id = state.reserve(key.clone());
                 drop(state);
                 drop(gone);
@@ -163,6 +181,7 @@ impl Pool {
         id: u64,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
+        let began = Instant::now();
         let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
@@ -173,6 +192,7 @@ impl Pool {
                 if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
                     entry.home = Some(Arc::clone(&worker.home));
                 }
+                state.start_times.insert(Arc::clone(&code.digest), began.elapsed());
                 self.look_after(&mut state);
                 drop(state);
                 Ok(self.lease(worker))
@@ -211,6 +231,7 @@ impl Pool {
     pub(super) fn forget(&self, digest: &str) {
         let mut state = self.state();
         let gone = state.remove_idle(|entry, _| &*entry.key.digest == digest);
+        state.start_times.remove(digest);
         drop(state);
         drop(gone);
         self.changed.notify_all();
