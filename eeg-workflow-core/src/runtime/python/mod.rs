@@ -127,7 +127,8 @@ impl PythonRuntime {
 impl ModuleRuntime for PythonRuntime {
     fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError> {
         let code = self.code(archive)?;
-        let limit = Deadline::after(self.pool.setting.start_timeout);
+        // Others may have all workers; the start itself has its own time.
+        let limit = Deadline::after(2 * self.pool.setting.start_timeout);
         let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {
