@@ -47,7 +47,25 @@ pub(crate) enum Command {
     Validate(ValidateOptions),
     /// List the block types
     Blocks(BlocksOptions),
+    /// Manage what uploaded modules need
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Modules(ModulesCommand),
 }
+
+#[derive(Subcommand)]
+pub(crate) enum ModulesCommand {
+    /// Install the Python packages that an archive lists in its requirements.txt
+    #[command(after_help = EXIT_CODES, long_about = INSTALL)]
+    Install(InstallOptions),
+}
+
+const INSTALL: &str = "\
+Install the Python packages that the modules of an archive list in requirements.txt
+
+Makes a virtual environment in the server's data directory, by `python -m venv` and pip, that all
+archives with the same lists share. It is used from then on by a server that has the same --python:
+also by one that runs, for archives that are uploaded afterwards. The archive itself is not
+installed: upload it. Packages are installed with the rights of whoever calls this.";
 
 #[derive(Args)]
 pub(crate) struct ServeOptions {
@@ -189,6 +207,19 @@ pub(crate) struct ModuleOptions {
     pub(crate) archives: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) python: PythonOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct InstallOptions {
+    /// The archive
+    #[arg(value_name = "ARCHIVE.zip")]
+    pub(crate) archive: PathBuf,
+    /// The server's data directory [default: as the server's]
+    #[arg(long, env = "EEG_WORKFLOW_DATA", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The server's interpreter: a path, or a program's name
+    #[arg(long = "python", default_value = "python3", value_name = "EXE")]
+    pub(crate) interpreter: PathBuf,
 }
 
 /// How Python modules are run.

@@ -97,7 +97,7 @@ pub(crate) fn default_root() -> Result<PathBuf, DataDirError> {
 }
 
 /// Makes a folder and those above it, the folder itself readable by its owner alone.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ mod download;
 mod error;
 mod interrupt;
 mod metrics;
+mod packages;
 mod python;
 mod request;
 mod response;
@@ -30,5 +31,6 @@ fn main() -> ExitCode {
         cli::Command::Run(options) => run::main(&options),
         cli::Command::Validate(options) => catalog::validate(&options),
         cli::Command::Blocks(options) => catalog::blocks(&options),
+        cli::Command::Modules(cli::ModulesCommand::Install(options)) => packages::install(&options),
     }
 }

@@ -100,9 +100,7 @@ impl Python {
             None => Sandbox::detect(),
             Some(SandboxChoice::Bubblewrap) => Sandbox::new(SandboxKind::Bubblewrap),
             Some(SandboxChoice::Landlock) => Sandbox::new(SandboxKind::Landlock),
-            Some(SandboxChoice::None) if self.allow_unsandboxed => {
-                Sandbox::new(SandboxKind::None)
-            }
+            Some(SandboxChoice::None) if self.allow_unsandboxed => Sandbox::new(SandboxKind::None),
             Some(SandboxChoice::None) => {
                 return Err(Unusable::Unconfined("the sandbox is switched off".into()));
             }
@@ -144,6 +142,11 @@ impl ModuleRuntime for Python {
             runtime.forget(digest);
         }
     }
+}
+
+/// A runtime that installs packages into this folder, and runs no module.
+pub(crate) fn for_packages(python: &Path, folder: PathBuf) -> Result<PythonRuntime, PythonError> {
+    PythonRuntime::new(Settings::new(on_path(python), folder), Sandbox::new(SandboxKind::None)?)
 }
 
 /// What the runtime says of an archive that was refused, if it is that which refused it.

@@ -187,20 +187,30 @@ fn a_module_in_the_documented_form_is_uploaded_and_run_as_it_is() {
     let make = types.as_array().unwrap().iter().find(|one| one["name"] == "Make").unwrap();
     assert_eq!((&make["module"], &make["family"]), (&"Lab.zip:Lab".into(), &"Sources".into()));
     assert_eq!(make["owner"], "alice@example.org");
-    let fields: Vec<String> = make["fields"].as_array().unwrap().iter()
+    let fields: Vec<String> = make["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|field| format!("{}:{}:{}", field["name"], field["type"], field["defaultValue"]))
         .map(|text| text.replace('"', ""))
         .collect();
     assert_eq!(
         fields,
         [
-            "number:NUMBER:1.5", "numbers:NUMBER[]:[1,2]", "text:STRING:abc",
-            "texts:STRING[]:[a,b]", "flag:BOOLEAN:True", "file:FILE:", "place:FILE_LOCATION:out",
-            "files:FILE[]:[]", "lines:STRING[]:null"
+            "number:NUMBER:1.5",
+            "numbers:NUMBER[]:[1,2]",
+            "text:STRING:abc",
+            "texts:STRING[]:[a,b]",
+            "flag:BOOLEAN:True",
+            "file:FILE:",
+            "place:FILE_LOCATION:out",
+            "files:FILE[]:[]",
+            "lines:STRING[]:null"
         ]
     );
 
-    for (path, text) in [("notes/one.txt", "first"), ("two.txt", "second"), ("three.txt", "third")] {
+    for (path, text) in [("notes/one.txt", "first"), ("two.txt", "second"), ("three.txt", "third")]
+    {
         let put = server.request("PUT", &format!("/api/files/{path}")).token(&token);
         assert_eq!(put.body("application/octet-stream", text).send().status, 201);
     }
@@ -280,7 +290,12 @@ fn a_bad_module_is_refused_with_its_error_leaves_nothing_and_can_be_fixed() {
             "ValueError: two\nlines",
         ),
         ("sys.exit", "import sys\nsys.exit('leaving')\n", "SystemExit: leaving", "Traceback"),
-        ("exit", "import os\nprint('gone', flush=True)\nos._exit(7)\n", "exited with status 7", "gone"),
+        (
+            "exit",
+            "import os\nprint('gone', flush=True)\nos._exit(7)\n",
+            "exited with status 7",
+            "gone",
+        ),
     ] {
         let reply = server.upload(&token, "Bad.zip", &[("Bad/__init__.py", code)]);
         assert_eq!(reply.status, 400, "{what}: {}", reply.text());
@@ -416,9 +431,7 @@ fn a_job_whose_server_is_killed_leaves_no_process_and_completes_with_the_next_se
     assert!(!server.python_processes().is_empty());
     let of_server = server.folder().join("python/support-");
     let data = server.kill();
-    soon("no process is left", || {
-        common::processes_with(&of_server.to_string_lossy()).is_empty()
-    });
+    soon("no process is left", || common::processes_with(&of_server.to_string_lossy()).is_empty());
     let server = Server::start_in(data, &[]);
     let details = server.finished(&token, job);
     assert_eq!(details["status"], "COMPLETED", "{details:#}");
@@ -492,11 +505,11 @@ fn a_slow_import_holds_up_nobody_and_needs_no_client_to_end_well() {
         let request = server.post("/api/workflow/upload").token(&token);
         request.multipart(&[], &[("file", "Lab.zip", &archive)])
     };
-    // Two clients with the same archive, one of which goes away at once.
+    // Two clients with the same archive, the first of which goes away.
     let gone = upload().open();
+    soon("it is being imported", || !server.python_processes().is_empty());
     let other = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| upload().send());
-        soon("it is being imported", || !server.python_processes().is_empty());
         drop(gone);
         let started = Instant::now();
         assert_eq!(server.get("/healthz").send().status, 200);

@@ -13,9 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use eeg_workflow_core::block::{BlockError, FileRoots};
-use eeg_workflow_core::engine::{
-    Engine, EngineOptions, Event, RunOptions as EngineRun, RunStatus,
-};
+use eeg_workflow_core::engine::{Engine, EngineOptions, Event, RunOptions as EngineRun, RunStatus};
 use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
 

@@ -133,7 +133,10 @@ impl Server {
     /// The full names of the modules that a user may use, each once.
     pub fn modules(&self, token: &str) -> Vec<String> {
         let types = self.get("/api/workflow/initialize").token(token).send().json();
-        let mut names: Vec<String> = types.as_array().unwrap().iter()
+        let mut names: Vec<String> = types
+            .as_array()
+            .unwrap()
+            .iter()
             .map(|one| one["module"].as_str().unwrap().to_owned())
             .collect();
         names.dedup();
