@@ -10,9 +10,10 @@ use eeg_workflow_core::runtime::python::PythonError;
 
 use crate::catalog::Failure;
 use crate::cli::InstallOptions;
-use crate::data_dir::{self, DataDirError};
+use crate::data_dir;
 use crate::error::with_causes;
 use crate::python;
+use crate::terminal::printable;
 
 /// Installs the packages of an archive into the data directory.
 pub(crate) fn install(options: &InstallOptions) -> ExitCode {
@@ -22,7 +23,7 @@ pub(crate) fn install(options: &InstallOptions) -> ExitCode {
 fn try_install(options: &InstallOptions) -> Result<(), Failure> {
     let archive = read(&options.archive)?;
     let root = options.data_dir.clone().map_or_else(data_dir::default_root, Ok);
-    let root = root.map_err(|error: DataDirError| Failure::usage(error.to_string()))?;
+    let root = root.map_err(|error| Failure::usage(error.to_string()))?;
     data_dir::make_private(&root)
         .map_err(|error| Failure::usage(format!("{}: {error}", root.display())))?;
     let folder = data_dir::python(&root);
@@ -34,19 +35,26 @@ fn try_install(options: &InstallOptions) -> Result<(), Failure> {
         Failure::usage(with_causes(&error))
     })?;
     let python = interpreter.program.display();
-    println!("installing the packages of {} for {python} …", archive.name);
+    say(&format!("installing the packages of {} for {python} …", archive.name))?;
     match runtime.install_packages(&archive).map_err(failed)? {
-        Some(place) => println!("they are in {}", place.display()),
-        None => println!("its modules list none (there is no requirements.txt)"),
+        Some(place) => say(&format!("they are in {}", place.display())),
+        None => say("its modules list none (there is no requirements.txt)"),
     }
-    Ok(io::stdout().flush()?)
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", printable(line))?;
+    Ok(out.flush()?)
 }
 
 fn read(path: &Path) -> Result<Archive, Failure> {
     let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
     let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let archive = Archive::read(&name, &bytes, &ArchiveLimits::default());
+    // How large it may be is the server's to say.
+    let limits = ArchiveLimits { archive_bytes: bytes.len(), ..ArchiveLimits::default() };
+    let archive = Archive::read(&name, &bytes, &limits);
     archive.map_err(|error| wrong(with_causes(&error)))
 }
 
@@ -63,7 +71,7 @@ fn lock(folder: &Path) -> Result<File, Failure> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
-    println!("waiting for another installation …");
+    say("waiting for another installation …")?;
     lock.lock()?;
     Ok(lock)
 }

@@ -567,3 +567,23 @@ fn an_interpreter_that_is_not_there_is_told_of_at_an_upload() {
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert!(reply.error().contains("no usable Python interpreter"), "{}", reply.error());
 }
+
+#[test]
+fn blocks_read_the_files_of_their_user_whatever_the_servers_umask_is() {
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "umask 077 && exec \"$0\" \"$@\"", common::PROGRAM]);
+    let server = Server::start_by(command, tempfile::TempDir::new().unwrap().into(), &[]);
+    let token = server.user("alice");
+    uploaded(&server, &token, "Lab.zip", &everything());
+    let put = server.request("PUT", "/api/files/deep/down/one.txt").token(&token);
+    assert_eq!(put.body("application/octet-stream", "found").send().status, 201);
+    let values = json!({"file": "Home/deep/down/one.txt", "files": []});
+    let made = run_block(&server, &token, "Make", values);
+    assert_eq!((&made["error"], &made["stderr"]), (&json!(false), &json!("")), "{made}");
+    let mode = |path: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(server.folder().join(path)).unwrap().permissions().mode() & 0o777
+    };
+    let modes = ["", "files/1/deep", "files/1/deep/down", "files/1/deep/down/one.txt"].map(mode);
+    assert_eq!(modes, [0o700, 0o755, 0o755, 0o644]);
+}

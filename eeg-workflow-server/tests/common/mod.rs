@@ -30,12 +30,17 @@ impl Server {
 
     /// Starts a server on this data directory.
     pub fn start_in(data: Arc<TempDir>, options: &[&str]) -> Self {
+        Self::start_by(Command::new(PROGRAM), data, options)
+    }
+
+    /// Starts a server by this command on this data directory.
+    pub fn start_by(mut command: Command, data: Arc<TempDir>, options: &[&str]) -> Self {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(data.path().join("stderr.log"))
             .unwrap();
-        let mut child = Command::new(PROGRAM)
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data.path().join("data"))
             .args(options)
