@@ -175,3 +175,296 @@ class Fails(Block):
     let none: Option<&Value> = done.report.output(eeg_workflow_core::workflow::BlockIndex(0), 0);
     assert!(none.is_none());
 }
+
+#[test]
+fn a_value_that_is_not_of_the_declared_type_is_the_blocks_own_affair() {
+    let lab = Lab::new();
+    lab.blocks(&["Echo"], ECHO);
+    let document = workflow(&[(1, "Echo", json!({"number": "1 or 2"}))], &[]);
+    let plan = lab.plan(&document);
+    let warnings: Vec<String> = plan.warnings().iter().map(ToString::to_string).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("number"), "{warnings:?}");
+    assert!(lab.run(&document).completed().text(0).contains("('number', '1 or 2')"));
+}
+
+const FILES: &str = r#"
+import os
+
+class Read(Block):
+    def __init__(self):
+        self.file = BlockParameter("file", ParameterType.FILE, "")
+        self.more = BlockParameter("more", ParameterType.FILE_ARRAY, "")
+
+    def input_params(self, data):
+        self.data = data
+
+    def execute(self):
+        names = [self.data["file"], *(self.data["more"] or [])]
+        paths = [self.FILE_BASE_PATH + "/".join(name.split("/")[1:]) for name in names if name]
+        texts = [open(path).read() for path in paths]
+        seen = sorted(
+            os.path.relpath(os.path.join(folder, name), self.FILE_BASE_PATH)
+            for folder, _, names in os.walk(self.FILE_BASE_PATH)
+            for name in names
+        )
+        written = []
+        for path in paths:
+            try:
+                open(path, "a").write("changed")
+                written.append(path)
+            except OSError:
+                pass
+        return f"{texts} {seen} {written}", "STRING"
+"#;
+
+#[test]
+fn file_parameters_make_exactly_their_files_readable() {
+    let lab = Lab::new();
+    lab.blocks(&["Read"], FILES);
+    let path = |name: &str| lab.files.join(name);
+    for (name, text) in [
+        ("a/rec.vhdr", "header"),
+        ("a/rec.vmrk", "markers"),
+        ("a/other.txt", "secret"),
+        ("b.txt", "b"),
+        ("c.txt", "c"),
+    ] {
+        python_lab::write(&path(name), text.as_bytes());
+    }
+    let values = json!({"file": "Home/a/rec.vhdr", "more": ["Home/b.txt", "Shared/c.txt"]});
+    let text = lab.run_block("Read", values).completed().text(0);
+    assert_eq!(text, "['header', 'b', 'c'] ['a/rec.vhdr', 'a/rec.vmrk', 'b.txt', 'c.txt'] []",);
+    // The same worker sees nothing of them afterwards.
+    let text = lab.run_block("Read", json!({"file": "Home/b.txt"})).completed().text(0);
+    assert_eq!(text, "['b'] ['b.txt'] []");
+    assert_eq!(std::fs::read_to_string(path("b.txt")).unwrap(), "b");
+
+    let missing = lab.run_block("Read", json!({"file": "Home/none.txt"})).error();
+    assert!(missing.contains("FileNotFoundError"), "{missing}");
+    let outside = lab.run_block("Read", json!({"file": "Home/../../etc/passwd"})).error();
+    assert!(outside.contains("\"file\"") && outside.contains("outside"), "{outside}");
+}
+
+#[test]
+fn independent_blocks_run_at_the_same_time() {
+    let lab = Lab::new();
+    lab.blocks(
+        &["Meet"],
+        r#"
+import time
+
+class Meet(Block):
+    def execute(self):
+        begin = time.time()
+        time.sleep(2)
+        return f"{begin} {time.time()}", "STRING"
+"#,
+    );
+    let blocks: Vec<_> = (0..4).map(|id| (id, "Meet", json!({}))).collect();
+    let done = lab.run(&workflow(&blocks, &[])).completed();
+    let times: Vec<(f64, f64)> = (0..4)
+        .map(|block| {
+            let text = done.text(block);
+            let (begin, end) = text.split_once(' ').unwrap();
+            (begin.parse().unwrap(), end.parse().unwrap())
+        })
+        .collect();
+    let last_begin = times.iter().map(|time| time.0).fold(0.0, f64::max);
+    let first_end = times.iter().map(|time| time.1).fold(f64::MAX, f64::min);
+    assert!(last_begin < first_end, "no moment at which all four ran: {times:?}");
+}
+
+const HELD: &str = r#"
+import os, threading, time
+
+class Thing:
+    def __init__(self, lock=None):
+        self.made_in = os.getpid(), id(threading.main_thread())
+        self.lock = lock
+
+class Make(Block):
+    def __init__(self):
+        self.output = BlockOutput("thing", ParameterType.OBJECT, 1, 100)
+    def execute(self):
+        self.output.set_value(Thing())
+
+class MakeFast(Make):
+    def execute(self):
+        self.output.set_value(Thing(threading.Lock()))
+
+class Same(Block):
+    def __init__(self):
+        self.inp = BlockInput("thing", 0, 9, ParameterType.OBJECT)
+        self.output = BlockOutput("thing", ParameterType.OBJECT, 1, 100)
+    def input_params(self, data):
+        self.thing = data["thing"]
+    def execute(self):
+        self.output.set_value(self.thing)
+        if isinstance(self.thing, list):
+            return f"{len(self.thing)} things", "STRING"
+        here = os.getpid(), id(threading.main_thread())
+        return "here" if self.thing.made_in == here else "moved", "STRING"
+
+class Wait(Same):
+    def execute(self):
+        time.sleep(1)
+        return super().execute()
+"#;
+
+#[test]
+fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_others() {
+    let lab = Lab::new();
+    lab.blocks(&["Make", "MakeFast", "Same", "Wait"], HELD);
+    let same = |id| (id, "Same", json!({}));
+    let leaves = |options: &mut eeg_workflow_core::engine::RunOptions| {
+        options.keep = eeg_workflow_core::engine::Keep::None;
+    };
+    let chain = workflow(
+        &[(1, "Make", json!({})), same(2), same(3), same(4)],
+        &[(1, "thing", 2, "thing"), (2, "thing", 3, "thing"), (3, "thing", 4, "thing")],
+    );
+    let done = lab.run_with(&chain, leaves).completed();
+    assert_eq!([1, 2, 3].map(|block| done.text(block)), ["here"; 3]);
+
+    // What cannot be pickled keeps even its several consumers where it is.
+    let fast = workflow(&[(1, "MakeFast", json!({})), same(2)], &[(1, "thing", 2, "thing")]);
+    assert_eq!(lab.run_with(&fast, leaves).completed().text(1), "here");
+    let shared = workflow(
+        &[(1, "MakeFast", json!({})), same(2), same(3)],
+        &[(1, "thing", 2, "thing"), (1, "thing", 3, "thing")],
+    );
+    let done = lab.run_with(&shared, leaves);
+    for block in [1, 2] {
+        let failure = done.failure(block).unwrap_or_default();
+        assert!(failure.contains("cannot pickle"), "block {block}: {failure:?}");
+    }
+
+    // Two of them meet in one worker.
+    let met = workflow(
+        &[(1, "Make", json!({})), (2, "Make", json!({})), same(3)],
+        &[(1, "thing", 3, "thing"), (2, "thing", 3, "thing")],
+    );
+    assert_eq!(lab.run_with(&met, leaves).completed().text(2), "2 things");
+
+    // Consumers of one value run at the same time, in different workers.
+    let waiting: Vec<_> = std::iter::once((1, "Make", json!({})))
+        .chain((2..5).map(|id| (id, "Wait", json!({}))))
+        .collect();
+    let edges: Vec<_> = (2..5).map(|id| (1, "thing", id, "thing")).collect();
+    let begin = std::time::Instant::now();
+    lab.run_with(&workflow(&waiting, &edges), leaves).completed();
+    assert!(begin.elapsed().as_secs_f64() < 2.9, "one after the other: {:?}", begin.elapsed());
+}
+
+#[test]
+fn owners_never_share_a_worker() {
+    let lab = Lab::new();
+    lab.blocks(
+        &["Remember"],
+        r#"
+SEEN = []
+
+class Remember(Block):
+    def __init__(self):
+        self.text = BlockParameter("text", ParameterType.STRING, "")
+    def input_params(self, data):
+        SEEN.append(data["text"])
+    def execute(self):
+        return SEEN, "STRING"
+"#,
+    );
+    let run = |owner: i64, text: &str| {
+        let document = workflow(&[(1, "Remember", json!({"text": text}))], &[]);
+        lab.run_with(&document, |options| options.owner = owner).completed().text(0)
+    };
+    assert_eq!(run(1, "mine"), "['mine']");
+    assert_eq!(run(2, "theirs"), "['theirs']");
+    assert_eq!(run(1, "again"), "['mine', 'again']");
+}
+
+#[test]
+fn modules_import_their_parts_in_every_way_and_read_their_data() {
+    let lab = Lab::new();
+    let init = format!(
+        "{}\n{}",
+        python_lab::IMPORTS,
+        r#"
+import os
+from .parts.inner import ONE
+from blocks.Lab.parts.inner import TWO
+from Lab.parts.inner import ONE as ALSO
+import Lab.parts
+
+HERE = os.path.dirname(__file__)
+
+class Data(Block):
+    def execute(self):
+        with open(os.path.join(HERE, "data", "table.txt")) as file:
+            return f"{ONE} {TWO} {ALSO} {file.read()}", "STRING"
+
+string_classobject_mapping = {"Data": Data()}
+"#
+    );
+    lab.install(&[
+        ("Lab/__init__.py", &init),
+        ("Lab/parts/__init__.py", ""),
+        ("Lab/parts/inner.py", "ONE = 1\nTWO = 2\n"),
+        ("Lab/data/table.txt", "contents"),
+    ])
+    .unwrap();
+    assert_eq!(lab.run_block("Data", json!({})).completed().text(0), "1 2 1 contents");
+}
+
+#[test]
+fn a_module_that_cannot_be_used_is_refused_with_the_line_and_can_be_mended() {
+    let lab = Lab::new();
+    let block = |body: &str| format!("{}\n{body}", python_lab::IMPORTS);
+    let cases = [
+        ("x = (", "'(' was never closed (Lab/__init__.py, line 1)".to_owned()),
+        (
+            "\n\nimport nowhere.at_all",
+            "package \"nowhere\" is not installed (Lab/__init__.py, line 3: import nowhere.at_all)"
+                .into(),
+        ),
+        ("from . import absent", "ImportError: cannot import name 'absent'".into()),
+        ("1 / 0", "ZeroDivisionError: division by zero (Lab/__init__.py, line 1: 1 / 0)".into()),
+        ("raise SystemExit(4)", "SystemExit: 4".into()),
+        ("x = 1", "string_classobject_mapping must be a dict of blocks".into()),
+        ("string_classobject_mapping = []", "has a list".into()),
+        (
+            "string_classobject_mapping = {'A': 5}",
+            "entry \"A\" of string_classobject_mapping is no block but a int".into(),
+        ),
+        (
+            "string_classobject_mapping = {'A': object}",
+            "the class object, which does not derive".into(),
+        ),
+        ("string_classobject_mapping = {1: Block()}", "the key 1".into()),
+        (
+            "class A(Block):\n  def __init__(self):\n    self.x = BlockInput('x', 1, 1, 5)\nstring_classobject_mapping = {'A': A()}",
+            "TypeError: Incorrect parameter type (Lab/__init__.py, line".into(),
+        ),
+        (
+            "class A(Block):\n  def __init__(self):\n    self.x = BlockInput('x', 3, 1, 'T')\nstring_classobject_mapping = {'A': A()}",
+            "port \"x\" has the cardinality 3-1".into(),
+        ),
+        (
+            "class A(Block):\n  def __init__(self):\n    self.x = BlockInput('x', 0, 1, 'T')\n    self.y = BlockInput('x', 0, 1, 'T')\nstring_classobject_mapping = {'A': A()}",
+            "two inputs named \"x\"".into(),
+        ),
+    ];
+    for (code, expected) in cases {
+        let code = if code.starts_with("x") || code.contains("import") || code.starts_with('1') {
+            code.to_owned()
+        } else {
+            block(code)
+        };
+        let error = lab.install(&[("Lab/__init__.py", &code)]).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(&expected), "{code}\n{message}");
+        let kept = lab.folder.path().join("python/archives");
+        assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "{code}");
+    }
+    lab.blocks(&["Echo"], ECHO);
+    lab.run_block("Echo", json!({})).completed();
+}

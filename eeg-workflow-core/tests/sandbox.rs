@@ -1,32 +1,38 @@
-//! What confined processes can and cannot do, tried with the machine's Python.
+//! What confined code can reach and what not, tried with the machine's Python.
 #![cfg(all(feature = "python", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod sandbox_support;
 
-use std::time::Duration;
-
-use eeg_workflow_core::runtime::sandbox::ProcessEnd;
-use sandbox_support::{Playground, kinds};
-
-const LONG: Duration = Duration::from_secs(60);
+use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxKind};
+use sandbox_support::world::World;
+use sandbox_support::{confining, note, run_again_as_others};
 
 #[test]
-fn the_end_of_the_program_itself_is_told() {
-    for sandbox in kinds() {
-        let place = Playground::new(&sandbox);
-        for (code, end, text) in [
-            ("pass", ProcessEnd::Exited(0), "exited with status 0"),
-            ("os._exit(3)", ProcessEnd::Exited(3), "exited with status 3"),
-            ("os.kill(os.getpid(), 9)", ProcessEnd::Signalled(9), "killed by signal 9"),
-            ("os.kill(os.getpid(), 11)", ProcessEnd::Signalled(11), "killed by signal 11"),
-        ] {
-            let mut running = place.start(code);
-            let ended = running.process.wait_timeout(LONG).unwrap();
-            assert_eq!(ended, Some(end), "{}: {code}: {}", sandbox.kind(), running.output());
-            assert_eq!(end.to_string(), text);
-            running.process.kill();
-            assert_eq!(running.process.try_wait().unwrap(), Some(end), "told again after the end");
-        }
+fn no_attempt_to_escape_succeeds() {
+    for sandbox in confining() {
+        let mut world = World::new(&sandbox);
+        let said = world.place.run(&world.attempts());
+        let attempts: Vec<&str> = said.lines().collect();
+        let failed: Vec<&&str> =
+            attempts.iter().filter(|line| !line.contains(": refused: ")).collect();
+        assert!(failed.is_empty(), "{}: {failed:#?}", sandbox.kind());
+        assert!(attempts.len() > 90, "{}: all were tried: {said}", sandbox.kind());
+        world.assert_untouched();
+        note(&format!("{} attempts fail under {}", attempts.len(), sandbox.kind()));
     }
+}
+
+#[test]
+fn without_a_sandbox_the_same_attempts_succeed() {
+    let world = World::new(&Sandbox::new(SandboxKind::None).unwrap());
+    let said = world.place.run(&world.attempts());
+    let succeeded = said.lines().filter(|line| line.ends_with(": ESCAPED")).count();
+    assert_eq!(succeeded, said.lines().count(), "{said}");
+    assert!(succeeded > 25, "{said}");
+}
+
+#[test]
+fn it_holds_for_other_users_too() {
+    run_again_as_others();
 }

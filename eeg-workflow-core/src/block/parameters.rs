@@ -29,16 +29,25 @@ impl Parameters {
         spec: &BlockSpec,
         given: impl Fn(&str) -> Option<&'a serde_json::Value>,
     ) -> Result<Self, Vec<ParameterError>> {
+        let (parameters, errors) = Self::resolve_all(spec, given);
+        if errors.is_empty() { Ok(parameters) } else { Err(errors) }
+    }
+
+    /// The same, and what is wrong with them: a value that is not of the declared type stays as
+    /// it was given.
+    pub(crate) fn resolve_all<'a>(
+        spec: &BlockSpec,
+        given: impl Fn(&str) -> Option<&'a serde_json::Value>,
+    ) -> (Self, Vec<ParameterError>) {
         let mut errors = Vec::new();
         let values = spec.parameters().iter().map(|parameter| {
             let json = given(&parameter.name).unwrap_or(&parameter.default);
             check(parameter, json).unwrap_or_else(|problem| {
                 errors.push(ParameterError { name: parameter.name.clone(), problem });
-                Value::None
+                from_json(json)
             })
         });
-        let values: Arc<[Value]> = values.collect();
-        if errors.is_empty() { Ok(Self(values)) } else { Err(errors) }
+        (Self(values.collect()), errors)
     }
 
     pub(crate) fn value(&self, spec: &BlockSpec, name: &str) -> Option<&Value> {

@@ -193,18 +193,17 @@ impl<'a> Planner<'a> {
                 self.report(with_block(diagnostic, node).parameter(name).warning_if(true));
             }
         }
-        match Parameters::resolve(spec, |name| values.get(name)) {
-            Ok(parameters) => Some(parameters),
-            Err(errors) => {
-                for error in errors {
-                    let message = format!("{}: {error}", label(node, spec.name()));
-                    let pointer = format!("{at}/{}", escape(&error.name));
-                    let diagnostic = Diagnostic::error(Code::InvalidParameter, pointer, message);
-                    self.report(with_block(diagnostic, node).parameter(&error.name));
-                }
-                None
-            }
+        let (parameters, errors) = Parameters::resolve_all(spec, |name| values.get(name));
+        let is_lenient = spec.is_checking_own_values();
+        let fine = errors.is_empty() || is_lenient;
+        for error in errors {
+            let message = format!("{}: {error}", label(node, spec.name()));
+            let pointer = format!("{at}/{}", escape(&error.name));
+            let diagnostic = Diagnostic::error(Code::InvalidParameter, pointer, message);
+            let diagnostic = with_block(diagnostic, node).parameter(&error.name);
+            self.report(diagnostic.warning_if(is_lenient));
         }
+        fine.then_some(parameters)
     }
 
     fn join_edges(&mut self) {

@@ -14,7 +14,7 @@ use eeg_workflow_core::module::{
     ArchiveLimits, InstallError, Installed, ModuleLibrary, ModuleRuntime, Owner,
 };
 use eeg_workflow_core::runtime::python::{PythonOptions, PythonRuntime};
-use eeg_workflow_core::runtime::sandbox::Sandbox;
+use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxKind};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
 use serde_json::{Value as Json, json};
 
@@ -51,6 +51,20 @@ pub(crate) fn python() -> PathBuf {
         .expect("python3 is there")
 }
 
+/// The best sandbox that works here, or the one that is asked for.
+fn sandbox() -> Sandbox {
+    match std::env::var("EEG_TEST_SANDBOX").as_deref() {
+        Ok("bubblewrap") => Sandbox::new(SandboxKind::Bubblewrap).unwrap(),
+        Ok("landlock") => Sandbox::new(SandboxKind::Landlock).unwrap(),
+        Ok("none") => Sandbox::new(SandboxKind::None).unwrap(),
+        Ok(other) => panic!("no such sandbox: {other}"),
+        Err(_) => Sandbox::detect().unwrap_or_else(|error| {
+            eprintln!("WITHOUT SANDBOX: {error}");
+            Sandbox::new(SandboxKind::None).unwrap()
+        }),
+    }
+}
+
 impl Lab {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
@@ -60,10 +74,7 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let mut options = PythonOptions::new(python(), folder.path().join("python"));
         change(&mut options);
-        let sandbox = Sandbox::detect().unwrap_or_else(|error| {
-            eprintln!("WITHOUT SANDBOX: {error}");
-            Sandbox::new(eeg_workflow_core::runtime::sandbox::SandboxKind::None).unwrap()
-        });
+        let sandbox = sandbox();
         let runtime = Arc::new(PythonRuntime::new(options, sandbox).unwrap());
         let shared: Arc<dyn ModuleRuntime> = runtime.clone();
         let library = ModuleLibrary::open_with(
@@ -171,6 +182,13 @@ impl Done {
 
     pub(crate) fn value(&self, block: u32) -> Value {
         self.report.output(BlockIndex(block), 0).expect("the output was kept").clone()
+    }
+
+    /// The message of a block that failed.
+    pub(crate) fn failure(&self, block: u32) -> Option<String> {
+        let failures = self.report.failures();
+        let failure = failures.iter().find(|(failed, _)| failed.0 == block);
+        failure.map(|(_, error)| error.to_string())
     }
 
     /// The message of the only failure.

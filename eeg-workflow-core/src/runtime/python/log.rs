@@ -31,6 +31,8 @@ impl Pipe {
     /// A pipe whose write end goes to a worker.
     pub(super) fn new() -> std::io::Result<(Self, OwnedFd)> {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        // Less waiting for whoever prints much; the usual size does as well.
+        let _ = rustix::pipe::fcntl_setpipe_size(&read, 256 << 10);
         let flags = rustix::fs::fcntl_getfl(&read)?;
         rustix::fs::fcntl_setfl(&read, flags | rustix::fs::OFlags::NONBLOCK)?;
         Ok((Self { descriptor: read, line: Vec::new(), is_closed: false }, write))
@@ -43,7 +45,7 @@ impl Pipe {
     /// Reads what is there, and passes complete lines on. At most a few pipefuls: what is
     /// printed without end must not keep the reader from everything else.
     pub(super) fn drain(&mut self, printed: &mut Printed, mut log: impl FnMut(&str)) {
-        let mut buffer = [0; 16 << 10];
+        let mut buffer = [0; 64 << 10];
         for _ in 0..64 {
             let count = match rustix::io::read(&self.descriptor, &mut buffer) {
                 Ok(0) => {
@@ -56,6 +58,10 @@ impl Pipe {
             };
             let bytes = buffer.get(..count).unwrap_or_default();
             printed.keep_tail(bytes);
+            if printed.is_full() {
+                printed.dropped += bytes.len();
+                continue;
+            }
             for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
                 let room = LONGEST.saturating_sub(self.line.len());
                 self.line.extend_from_slice(piece.get(..room).unwrap_or(piece));
@@ -77,8 +83,12 @@ impl Pipe {
 }
 
 impl Printed {
+    fn is_full(&self) -> bool {
+        self.dropped > 0
+    }
+
     fn pass(&mut self, line: &[u8], mut log: impl FnMut(&str)) {
-        if self.passed + line.len() > MOST {
+        if self.is_full() || self.passed + line.len() > MOST {
             self.dropped += line.len();
             return;
         }
@@ -88,7 +98,8 @@ impl Printed {
     }
 
     fn keep_tail(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
+        let last = bytes.len().saturating_sub(TAIL);
+        self.tail.extend_from_slice(bytes.get(last..).unwrap_or_default());
         let over = self.tail.len().saturating_sub(TAIL);
         self.tail.drain(..over);
     }

@@ -127,8 +127,8 @@ impl PythonRuntime {
 impl ModuleRuntime for PythonRuntime {
     fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError> {
         let code = self.code(archive)?;
-        // Others may have all workers; the start itself has its own time.
-        let limit = Deadline::after(2 * self.pool.setting.start_timeout);
+        // Others may be in the way first; the start itself has a limit of its own.
+        let limit = Deadline::after(self.pool.setting.start_timeout * 2);
         let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {

@@ -23,6 +23,10 @@ const SLICE: Duration = Duration::from_millis(25);
 /// A worker whose channel is closed gets so long to end by itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// The exit status by which a worker says so itself.
+const CLOSED: i32 = 113;
+const CLOSED_CHANNEL: &str = "closed the channel to this program";
+
 /// What a worker has and others may know: its number, and how many values it holds for them.
 #[derive(Debug)]
 pub(super) struct Home {
@@ -298,8 +302,7 @@ impl Worker {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
                 Err(Broken::Closed) => {
-                    let closed = "closed the channel to this program".to_owned();
-                    return Err(self.end_of_channel(closed));
+                    return Err(self.end_of_channel(CLOSED_CHANNEL.to_owned()));
                 }
                 Err(Broken::Garbage(what)) => {
                     return Err(self.spoiled(format!("wrote {what} to its channel")));
@@ -307,8 +310,7 @@ impl Worker {
             }
             // A process that it has forked may hold the channel open.
             if let Ok(Some(end)) = self.process.try_wait() {
-                self.end();
-                return Err(Failure::Ended(end));
+                return Err(self.ended(end));
             }
         }
     }
@@ -327,11 +329,16 @@ impl Worker {
     /// The channel is closed: because the process is ending, or because a block closed it.
     fn end_of_channel(&mut self, otherwise: String) -> Failure {
         match self.process.wait_timeout(LAST_WORDS) {
-            Ok(Some(end)) => {
-                self.end();
-                Failure::Ended(end)
-            }
+            Ok(Some(end)) => self.ended(end),
             _ => self.spoiled(otherwise),
+        }
+    }
+
+    fn ended(&mut self, end: ProcessEnd) -> Failure {
+        self.end();
+        match end {
+            ProcessEnd::Exited(CLOSED) => Failure::Spoiled(CLOSED_CHANNEL.to_owned()),
+            end => Failure::Ended(end),
         }
     }
 

@@ -128,12 +128,9 @@ impl Bubblewrap {
         let mut command = Command::new(&self.program);
         command.env_clear().current_dir("/").args(self.walls());
         let readable = shown(launch.readable)?;
-        // bubblewrap makes the folders above for their owner only, and that is root.
-        let places = readable.iter().map(PathBuf::as_path).chain([launch.scratch]);
-        let above: BTreeSet<&Path> = places.flat_map(|path| path.ancestors().skip(1)).collect();
-        for folder in above.into_iter().filter(|folder| !is_made(folder)) {
-            command.args(["--perms", "0755", "--dir"]).arg(folder);
-        }
+        let shown: Vec<&Path> =
+            readable.iter().map(PathBuf::as_path).chain([launch.scratch]).collect();
+        command.args(folders_above(&shown));
         for path in readable {
             command.arg("--ro-bind").args([&path, &path]);
         }
@@ -177,10 +174,21 @@ fn system_folders() -> Vec<OsString> {
             Err(_) => args.extend(["--ro-bind-try", folder, folder].map(Into::into)),
         }
     }
+    let files: Vec<&Path> = ETC.iter().chain([&CORES]).map(Path::new).collect();
+    args.extend(folders_above(&files));
     for path in ETC.iter().chain([&CORES]) {
         args.extend(["--ro-bind-try", path, path].map(Into::into));
     }
     args
+}
+
+/// Makes the folders that hold these: `bwrap` would close them to the user of a slot.
+fn folders_above(paths: &[&Path]) -> Vec<OsString> {
+    let folders: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+    let below_root = folders.into_iter().filter(|folder| folder.parent().is_some());
+    below_root
+        .flat_map(|folder| ["--perms".into(), "0755".into(), "--dir".into(), folder.into()])
+        .collect()
 }
 
 /// The paths to show, each with the place that it stands for when it leads through a link;
@@ -203,12 +211,6 @@ fn shown(readable: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
         }
     }
     Ok(shown)
-}
-
-/// Whether the folder is there before anything of a launch is.
-fn is_made(folder: &Path) -> bool {
-    ["/", "/tmp", "/dev", "/proc", "/dev/shm"].iter().any(|made| folder == Path::new(made))
-        || folder.starts_with("/usr")
 }
 
 /// What a command prints, or why it failed.

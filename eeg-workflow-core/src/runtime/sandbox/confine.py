@@ -67,12 +67,14 @@ def be_first_to_go():
 def set_limits(limits):
     for name, most in limits.items():
         kind = getattr(resource, name)
+        last = most
+        if kind == resource.RLIMIT_CPU:
+            # At the first a signal tells why it ends (SIGXCPU); one that ignores it is killed.
+            last += 5
         hard = resource.getrlimit(kind)[1]
         if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
-        # Past its soft limit of CPU time a process is told so (SIGXCPU), past the hard one killed.
-        soft = most if name != "RLIMIT_CPU" else max(most - 1, 1)
-        resource.setrlimit(kind, (soft, most))
+            last = min(last, hard)
+        resource.setrlimit(kind, (min(most, last), last))
 
 
 def become(libc, user, capabilities):

@@ -40,6 +40,13 @@ struct Stat {
     started: u64,
 }
 
+impl Stat {
+    /// A zombie with threads lives on: only its first thread has ended.
+    fn lives(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X') || self.threads > 1
+    }
+}
+
 impl Descendants {
     /// Those of the process `root`, which runs with `MARK=mark`, and as `user` if it is a user
     /// of its own.
@@ -54,28 +61,30 @@ impl Descendants {
     }
 
     /// Ends them all and the process itself: first all are stopped, so that none can start
-    /// another or hide while the rest is ended.
+    /// another or hide while the rest is ended; the process itself ends last, as it takes in
+    /// orphans.
     pub(super) fn kill(&self) {
         let deadline = Instant::now() + GRACE;
-        while self.signal_all(Signal::STOP, |stat| !matches!(stat.state, 'T' | 't')) > 0
-            && Instant::now() < deadline
-        {
-            thread::yield_now();
-        }
-        while self.signal_all(Signal::KILL, |_| true) > 0 && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.signal_all(Signal::STOP, deadline, |stat| !matches!(stat.state, 'T' | 't' | 'Z'));
+        self.signal_all(Signal::KILL, deadline, |stat| stat.id != self.root);
+        self.signal_all(Signal::KILL, deadline, |_| true);
     }
 
-    /// Signals all that are meant; says how many there were.
-    fn signal_all(&self, signal: Signal, meant: impl Fn(&Stat) -> bool) -> usize {
-        let mut signalled = 0;
-        let all = processes();
-        let family = self.family(&all);
-        for stat in all.iter().filter(|stat| family.contains(&stat.id) && meant(stat)) {
-            signalled += usize::from(send(stat, signal));
+    /// Signals all that are meant until there are none: none twice, because one whose parent
+    /// ends meanwhile can be missed once.
+    fn signal_all(&self, signal: Signal, deadline: Instant, meant: impl Fn(&Stat) -> bool) {
+        let mut none = 0;
+        while none < 2 && Instant::now() < deadline {
+            let all = processes();
+            let family = self.family(&all);
+            let left: Vec<&Stat> =
+                all.iter().filter(|stat| family.contains(&stat.id) && meant(stat)).collect();
+            for stat in &left {
+                send(stat, signal);
+            }
+            none = if left.is_empty() { none + 1 } else { 0 };
+            thread::sleep(Duration::from_micros(200));
         }
-        signalled
     }
 
     /// The numbers of those among `all` that belong to it.
@@ -117,7 +126,7 @@ fn processes() -> Vec<Stat> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter_map(stat)
-        .filter(|stat| !matches!(stat.state, 'Z' | 'X'))
+        .filter(Stat::lives)
         .collect()
 }
 
@@ -163,8 +172,9 @@ fn stat(id: i32) -> Option<Stat> {
 }
 
 /// Signals the process if it is still the one that was seen.
-fn send(seen: &Stat, signal: Signal) -> bool {
-    let Some(pidfd) = Pid::from_raw(seen.id).and_then(|pid| open(pid).ok()) else { return false };
-    stat(seen.id).is_some_and(|now| now.started == seen.started)
-        && pidfd_send_signal(&pidfd, signal).is_ok()
+fn send(seen: &Stat, signal: Signal) {
+    let Some(pidfd) = Pid::from_raw(seen.id).and_then(|pid| open(pid).ok()) else { return };
+    if stat(seen.id).is_some_and(|now| now.started == seen.started) {
+        let _ = pidfd_send_signal(&pidfd, signal);
+    }
 }

@@ -12,10 +12,13 @@ use super::error::SandboxError;
 /// First of the user ids, where the host has them: far beyond those that are given to people,
 /// services, and containers' ranges.
 const HIGH_BASE: u32 = 2_000_000_000;
+/// Each process that starts others takes one of so many ranges from there on, by its own number:
+/// two servers on one host should not meet. (The last id is below 2^31.)
+const RANGES: u32 = 140_000;
 /// First of the user ids inside a container, which has 65,536 as a rule.
 const LOW_BASE: u32 = 60_000;
 /// So many processes run at once, at most.
-pub(super) const SLOTS: u32 = 4_096;
+const SLOTS: u32 = 1_024;
 
 const CAP_CHOWN: u64 = 1 << 0;
 const CAP_SETGID: u64 = 1 << 6;
@@ -42,7 +45,8 @@ impl Identity {
         if !may_change {
             return Identity::Own;
         }
-        [HIGH_BASE, LOW_BASE]
+        let range = std::process::id() % RANGES;
+        [HIGH_BASE + range * SLOTS, LOW_BASE]
             .into_iter()
             .find(|&base| {
                 is_mapped("/proc/self/uid_map", base) && is_mapped("/proc/self/gid_map", base)

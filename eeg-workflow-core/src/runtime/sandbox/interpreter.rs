@@ -8,10 +8,9 @@ use super::error::SandboxError;
 /// Asks an interpreter for itself: its program, version, and all folders that it reads.
 const QUESTION: &str = r#"
 import json, os, site, sys, sysconfig
-import sys as s
-paths = [s.executable, s.prefix, s.base_prefix, s.exec_prefix, s.base_exec_prefix]
-paths += list(sysconfig.get_paths().values()) + site.getsitepackages() + s.path
-program = s.executable
+paths = [sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+paths += list(sysconfig.get_paths().values()) + site.getsitepackages() + sys.path
+program = sys.executable
 while os.path.islink(program):
     program = os.path.join(os.path.dirname(program), os.readlink(program))
     paths.append(os.path.abspath(program))
@@ -19,7 +18,7 @@ shared = sysconfig.get_config_var("LDLIBRARY"), sysconfig.get_config_var("LIBDIR
 if all(shared):
     paths.append(os.path.join(shared[1], shared[0]))
 paths = [os.path.abspath(path) for path in paths if path and os.path.exists(path)]
-print(json.dumps([s.executable, list(s.version_info[:3]), sorted(set(paths))]))
+print(json.dumps([sys.executable, list(sys.version_info[:3]), sorted(set(paths))]))
 "#;
 
 /// A Python interpreter as a confined process can use it.
@@ -34,8 +33,8 @@ pub struct Interpreter {
     pub readable: Vec<PathBuf>,
 }
 
-/// Asks a Python interpreter what it needs to see. It is run for that, unconfined, with an empty
-/// environment; it reads no code but its own start-up files.
+/// Asks a Python interpreter what it needs to see. It is run for that, unconfined, and reads no
+/// code but its own start-up files. A bare name is looked for as a shell would.
 ///
 /// # Errors
 /// The program cannot be started, or is no Python 3.9 or newer.
@@ -53,8 +52,6 @@ pub fn interpreter_paths(program: &Path) -> Result<Interpreter, SandboxError> {
         |problem: String| SandboxError::Interpreter { program: program.to_owned(), problem };
     let output = Command::new(program)
         .args(["-I", "-B", "-c", QUESTION])
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .current_dir("/")
         .stdin(Stdio::null())
         .output()

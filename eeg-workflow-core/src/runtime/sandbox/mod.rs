@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -90,7 +91,8 @@ pub struct Launch<'a> {
     /// Its whole environment: nothing is inherited.
     pub environment: &'a [(OsString, OsString)],
     /// Files and folders that it may read, seen at their own paths: those of the interpreter, of
-    /// the code. `/usr` and what else programs need of the system is there anyway.
+    /// the code. `/usr` and what else programs need of the system is there anyway. Under
+    /// bubblewrap as root they must be open to all users, as must [`files`](Self::files).
     pub readable: &'a [PathBuf],
     /// A folder that it may read, seen at [`Sandbox::files_path`]. What is put there later is
     /// seen too.
@@ -206,6 +208,11 @@ impl Sandbox {
         for path in [launch.files, launch.scratch] {
             real_path(path)?;
         }
+        if matches!(*self.walls, Walls::Bubblewrap(_)) && self.identity != Identity::Own {
+            for path in launch.readable.iter().map(PathBuf::as_path).chain([launch.files]) {
+                open_to_others(path)?;
+            }
+        }
         self.identity.own(launch.scratch, launch.slot)?;
         let mark = mark();
         let slot = launch.slot;
@@ -268,4 +275,15 @@ fn real_path(path: &Path) -> Result<PathBuf, SandboxError> {
         return Err(refused("it is the root of the file system"));
     }
     Ok(real)
+}
+
+/// A process that runs as a user of its own reads what all may read.
+fn open_to_others(path: &Path) -> Result<(), SandboxError> {
+    let data = fs::metadata(path)
+        .map_err(|source| SandboxError::Prepare { path: path.to_owned(), source })?;
+    let needed = if data.is_dir() { 0o005 } else { 0o004 };
+    if data.mode() & needed == needed {
+        return Ok(());
+    }
+    Err(SandboxError::Path { path: path.to_owned(), problem: "its mode closes it to other users" })
 }

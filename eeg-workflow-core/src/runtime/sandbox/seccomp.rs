@@ -3,7 +3,7 @@
 //! They name what is refused, not what is allowed: scientific libraries use too many calls, and
 //! more with every version. The walls proper are namespaces or Landlock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seccompiler::SeccompCmpArgLen::{self, Dword, Qword};
 use seccompiler::SeccompCmpOp::{self, Eq, MaskedEq, Ne};
@@ -62,11 +62,11 @@ pub(super) fn to_hex(program: &BpfProgram) -> String {
 fn unknown_to_the_c_library() -> Result<BpfProgram, SandboxError> {
     let mut program = program(all(&[libc::SYS_clone3]), errno(libc::ENOSYS))?;
     // On x86-64 every call has a second number, which the rules would not know:
-    // load the number; if >= 0x40000000, go on, else skip one; return ENOSYS.
+    // load the number; if >= 0x40000000, go on, else skip one; return EPERM.
     let x32 = [
         sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 },
         sock_filter { code: 0x35, jt: 0, jf: 1, k: 0x4000_0000 },
-        sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | libc::ENOSYS.cast_unsigned() },
+        sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | libc::EPERM.cast_unsigned() },
     ];
     program.splice(0..0, x32);
     Ok(program)
@@ -245,7 +245,13 @@ fn errno(number: i32) -> SeccompAction {
 
 fn program(rules: Vec<Rule>, action: SeccompAction) -> Result<BpfProgram, SandboxError> {
     let mut map: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (call, cases) in rules {
+    // A call that is meant in some cases by one rule and always by another is meant always.
+    let always: BTreeSet<i64> =
+        rules.iter().filter(|(_, cases)| cases.is_empty()).map(|(call, _)| *call).collect();
+    for (call, mut cases) in rules {
+        if always.contains(&call) {
+            cases.clear();
+        }
         let meant = map.entry(call).or_default();
         for conditions in cases {
             let conditions = conditions.into_iter().map(|(argument, length, operator, value)| {

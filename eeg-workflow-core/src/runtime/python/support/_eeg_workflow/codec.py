@@ -61,6 +61,8 @@ class Encoder:
             self.parts += len(value)
             if self.parts > MAX_PARTS and not self.arrays:
                 raise NotPlain("too many parts")
+            if is_flat(value):
+                return list(value)
             return [self.encode(item, depth + 1) for item in value]
         if kind is dict:
             self.parts += len(value)
@@ -108,6 +110,19 @@ class Encoder:
             if padding:
                 channel.write(memory, bytes(padding))
         return memory
+
+
+def is_flat(items):
+    """Whether all items are plain as they are. (Long lists are looked at in a few passes.)"""
+    kinds = set(map(type, items))
+    if len(kinds) != 1:
+        return False
+    kind = kinds.pop()
+    if kind is int:
+        return -(1 << 63) <= min(items) and max(items) < 1 << 63
+    if kind is float:
+        return all(map(math.isfinite, items))
+    return kind is bool
 
 
 class Decoder:
