@@ -164,13 +164,11 @@ fn dispatch(lab: &Lab) {
     held[0] = "Make";
     lab.run(&long, true);
     for (what, blocks) in [("a number from block to block", &long), ("a set, held", &held)] {
-        let mut rounds: Vec<f64> = (0..9)
-            .map(|_| 1e3 * ms(lab.run(blocks, true).1) / blocks.len() as f64)
-            .collect();
+        let mut rounds: Vec<f64> =
+            (0..9).map(|_| 1e3 * ms(lab.run(blocks, true).1) / blocks.len() as f64).collect();
         println!("dispatch in a chain, {what}: {:.0} µs a block", median(&mut rounds));
     }
-    let mut single: Vec<f64> =
-        (0..300).map(|_| 1e3 * ms(lab.run(&["Pass"], false).1)).collect();
+    let mut single: Vec<f64> = (0..300).map(|_| 1e3 * ms(lab.run(&["Pass"], false).1)).collect();
     println!("dispatch of a run of one block: {:.0} µs", median(&mut single));
 }
 

@@ -7,6 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Server, soon};
+use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxKind};
 use serde_json::{Value, json};
 
 /// What every module begins with.
@@ -586,4 +587,37 @@ fn blocks_read_the_files_of_their_user_whatever_the_servers_umask_is() {
     };
     let modes = ["", "files/1/deep", "files/1/deep/down", "files/1/deep/down/one.txt"].map(mode);
     assert_eq!(modes, [0o700, 0o755, 0o755, 0o644]);
+}
+
+#[test]
+fn every_sandbox_that_works_here_runs_modules_and_leaves_no_process_of_a_killed_server() {
+    let kinds = [
+        ("bubblewrap", SandboxKind::Bubblewrap),
+        ("landlock", SandboxKind::Landlock),
+        ("none", SandboxKind::None),
+    ];
+    for (name, kind) in kinds {
+        if let Err(error) = Sandbox::new(kind) {
+            eprintln!("skipped: {name}: {error}");
+            continue;
+        }
+        let server = Server::start(&["--python-sandbox", name, "--allow-unsandboxed-python"]);
+        let token = server.user("alice");
+        uploaded(&server, &token, "Lab.zip", &everything());
+        let code = module(&["Begin", "Sleep"], SLEEP);
+        uploaded(&server, &token, "Time.zip", &[("Time/__init__.py", &code)]);
+        let put = server.request("PUT", "/api/files/one.txt").token(&token);
+        assert_eq!(put.body("application/octet-stream", "found").send().status, 201);
+        let values = json!({"file": "Home/one.txt", "files": []});
+        let made = run_block(&server, &token, "Make", values);
+        assert_eq!(made["stderr"], "", "{name}: {made}");
+        let sleeping = block(1, "Time.zip:Time", "Sleep", json!({"seconds": "600"}));
+        server.schedule(&token, &workflow(&[sleeping], &[]));
+        soon("the block runs", || server.get("/metrics").send().text().contains("busy\"} 1"));
+        let of_server = server.folder().join("python/support-");
+        let _data = server.kill();
+        soon(&format!("{name}: no process is left"), || {
+            common::processes_with(&of_server.to_string_lossy()).is_empty()
+        });
+    }
 }
