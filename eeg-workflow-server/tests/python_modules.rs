@@ -621,3 +621,52 @@ fn every_sandbox_that_works_here_runs_modules_and_leaves_no_process_of_a_killed_
         });
     }
 }
+
+#[test]
+fn a_job_that_runs_when_its_module_is_removed_goes_on_to_its_end() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    // What the last blocks need is imported only then, and in several interpreters.
+    let code = module(
+        &["Begin", "Slow", "Late"],
+        &format!(
+            "{SLEEP}
+class Slow(Begin):
+    def __init__(self):
+        self.inp = BlockInput('value', 1, 1, ParameterType.STRING)
+        super().__init__()
+    def execute(self):
+        time.sleep(1)
+        return super().execute()
+
+class Late(Slow):
+    def execute(self):
+        from .late import text
+        time.sleep(0.5)
+        return text, 'STRING'
+"
+        ),
+    );
+    let files = [("Lab/__init__.py", code.as_str()), ("Lab/late.py", "text = 'late'\n")];
+    uploaded(&server, &token, "Lab.zip", &files);
+    let lab = "Lab.zip:Lab";
+    let blocks: Vec<Value> = [block(1, lab, "Begin", json!({}))]
+        .into_iter()
+        .chain([block(2, lab, "Slow", json!({}))])
+        .chain((3..7).map(|id| block(id, lab, "Late", json!({}))))
+        .collect();
+    let edges: Vec<Value> =
+        (2..7).map(|id| edge((if id == 2 { 1 } else { 2 }, "value"), (id, "value"))).collect();
+    let job = server.schedule(&token, &workflow(&blocks, &edges));
+    soon("the first block is done", || {
+        let details = server.get(&format!("/api/workflow/jobs/{job}")).token(&token).send().json();
+        details["executionStatus"][0]["completed"] == true
+    });
+    let remove = server.request("DELETE", "/api/workflow/modules/Lab.zip").token(&token);
+    assert_eq!(remove.send().status, 200);
+    assert!(!server.modules(&token).contains(&lab.to_owned()));
+    let details = server.finished(&token, job);
+    assert_eq!(details["status"], "COMPLETED", "{details:#}");
+    let archives = server.folder().join("python/archives");
+    soon("its code is removed with the job", || std::fs::read_dir(&archives).unwrap().count() == 0);
+}
