@@ -1,6 +1,6 @@
 //! How confined processes start, work within their limits, and end with all they have started.
 #![cfg(all(feature = "python", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod sandbox_support;
 
@@ -35,7 +35,11 @@ fn the_end_of_the_program_itself_is_told() {
         for (code, end, text) in [
             ("pass", ProcessEnd::Exited(0), "exited with status 0"),
             ("os._exit(3)", ProcessEnd::Exited(3), "exited with status 3"),
-            ("os.kill(os.getpid(), 9)", ProcessEnd::Signalled(9), "killed by signal 9"),
+            (
+                "resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
+                ProcessEnd::Signalled(9),
+                "killed by signal 9",
+            ),
             ("ctypes.string_at(0)", ProcessEnd::Signalled(11), "killed by signal 11"),
         ] {
             let mut running = place.start(code);

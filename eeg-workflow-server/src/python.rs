@@ -142,6 +142,15 @@ impl ModuleRuntime for Python {
             runtime.forget(digest);
         }
     }
+
+    fn keep(&self, digests: &[&str]) {
+        // Where nothing was ever unpacked there is nothing to look after.
+        if self.settings.folder.is_dir()
+            && let Ok(runtime) = self.runtime()
+        {
+            runtime.keep(digests);
+        }
+    }
 }
 
 /// A runtime that installs packages into this folder, and runs no module.

@@ -245,6 +245,10 @@ impl ModuleLibrary {
             };
             archives.push(Stored { record, composed });
         }
+        if let Some(runtime) = &runtime {
+            let code = archives.iter().filter(|stored| stored.record.listing.is_some());
+            runtime.keep(&code.map(|stored| stored.record.digest.as_str()).collect::<Vec<_>>());
+        }
         let snapshot = RwLock::new(Arc::new(snapshot(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
         let (installing, installed) = Default::default();

@@ -1,22 +1,31 @@
 //! Objects of the EEG library as fields that cross to a worker and back; `exchange.py` makes
 //! MNE's objects of them.
+//!
+//! `Recording`, `Epochs`, `Evoked` and (one way only) `FeatureVectors`. Samples lie in shared
+//! memory: they are written there once, in volts, from wherever they are.
 
-use std::collections::BTreeMap;
+#[cfg(feature = "builtin")]
+mod decode;
+#[cfg(feature = "builtin")]
+mod encode;
 
-use serde_json::Value as Json;
-
-use super::value::{CodecError, Outgoing};
-use crate::block::{Object, Value};
+#[cfg(feature = "builtin")]
+pub(super) use self::{decode::decode, encode::encode};
 
 /// The object as its kind and its fields; none if workers have no counterpart.
+#[cfg(not(feature = "builtin"))]
 pub(super) fn encode(
-    _object: &dyn Object,
-    _message: &mut Outgoing,
-) -> Result<Option<Json>, CodecError> {
+    _object: &dyn crate::block::Object,
+    _message: &mut super::value::Outgoing,
+) -> Result<Option<serde_json::Value>, super::value::CodecError> {
     Ok(None)
 }
 
 /// The object of this kind.
-pub(super) fn decode(kind: &str, _fields: BTreeMap<String, Value>) -> Result<Value, String> {
-    Err(format!("an object of an unknown kind \"{kind}\""))
+#[cfg(not(feature = "builtin"))]
+pub(super) fn decode(
+    kind: &str,
+    _fields: std::collections::BTreeMap<String, crate::block::Value>,
+) -> Result<crate::block::Value, String> {
+    Err(format!("an object of the kind \"{kind}\", which this program was built without"))
 }

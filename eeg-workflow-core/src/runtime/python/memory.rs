@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
 use ndarray::{ArrayD, IxDyn};
 use rustix::fs::{FileType, MemfdFlags};
@@ -10,7 +11,7 @@ use rustix::fs::{FileType, MemfdFlags};
 /// Arrays begin at multiples of this.
 const ALIGNMENT: u64 = 64;
 
-/// Memory that is filled from the front.
+/// Memory for arrays, one behind the other.
 #[derive(Debug)]
 pub(super) struct Memory {
     file: File,
@@ -30,22 +31,20 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Appends floats; gives the place where they begin.
-    pub(super) fn append<'a>(
-        &mut self,
-        pieces: impl IntoIterator<Item = &'a [f64]>,
-    ) -> io::Result<u64> {
+    /// Room for so many floats: the place where it begins.
+    pub(super) fn reserve(&mut self, count: usize) -> io::Result<u64> {
         let at = self.length;
-        for piece in pieces {
-            let bytes: &[u8] = bytemuck::cast_slice(piece);
-            self.file.write_all(bytes)?;
-            self.length += bytes.len() as u64;
-        }
-        let padding = self.length.next_multiple_of(ALIGNMENT) - self.length;
-        let zeros = [0; ALIGNMENT as usize];
-        self.file.write_all(zeros.get(..usize::try_from(padding).unwrap_or(0)).unwrap_or(&[]))?;
-        self.length += padding;
+        let bytes = u64::try_from(count).ok().and_then(|count| count.checked_mul(8));
+        let end =
+            bytes.and_then(|bytes| at.checked_add(bytes)?.checked_next_multiple_of(ALIGNMENT));
+        self.length = end.ok_or_else(|| io::Error::other("more than memory can hold"))?;
+        self.file.set_len(self.length)?;
         Ok(at)
+    }
+
+    /// Writes floats at a place.
+    pub(super) fn write_at(&self, floats: &[f64], at: u64) -> io::Result<()> {
+        self.file.write_all_at(bytemuck::cast_slice(floats), at)
     }
 }
 

@@ -17,6 +17,9 @@ const SLICE: Duration = Duration::from_millis(25);
 /// How often idle workers are looked after.
 const TICK: Duration = Duration::from_millis(500);
 
+/// A block waits no longer than this for a worker that is busy before it gets a new one.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Workers are shared only between blocks of one archive (and so of one interpreter) and one
 /// owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,13 +49,14 @@ struct State {
     is_closed: bool,
     /// Of whose workers one more is to be started ahead.
     ahead: VecDeque<(Key, Arc<Code>)>,
+    /// How long a worker of an archive took to start, last time.
+    start_times: FxHashMap<Arc<str>, Duration>,
     /// Where all workers of an owner see the same folder of files.
     shelves: FxHashMap<i64, Weak<Shelf>>,
 }
 
 struct Entry {
     id: u64,
-    slot: u32,
     key: Key,
     home: Option<Arc<Home>>,
     /// The worker, unless somebody uses it or it is being started.
@@ -108,7 +112,10 @@ impl Pool {
         }
     }
 
-    /// Some worker: an idle one that holds as little as may be, otherwise a new one.
+    /// Some worker: an idle one that holds as little as may be, otherwise a new one. Where there
+    /// are some that are busy, it is not started before waiting for one of those has taken as long
+    /// as it takes to start one, but no longer than `PATIENCE`: imports of large libraries cost
+    /// seconds of a core.
     pub(super) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
@@ -116,6 +123,7 @@ impl Pool {
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
+        let mut since = Instant::now();
         let mut state = self.state();
         loop {
             if let Some(stop) = watch.stop() {
@@ -135,11 +143,20 @@ impl Pool {
                 state = self.state();
                 continue;
             }
-            if let Some(gone) = state.make_room(self.setting.max_workers) {
-                let (id, slot) = state.reserve(key.clone());
+            let may_start = !state.entries.iter().any(|entry| entry.key == key)
+                || match state.start_times.get(&key.digest) {
+                    Some(time) => since.elapsed() >= (*time).min(PATIENCE),
+                    None => {
+                        // The first one is being started.
+                        since = Instant::now();
+                        false
+                    }
+                };
+            if may_start && let Some(gone) = state.make_room(self.setting.max_workers) {
+                let id = state.reserve(key.clone());
                 drop(state);
                 drop(gone);
-                return self.start(code, owner, id, slot, watch);
+                return self.start(code, owner, id, watch);
             }
             state = self.wait(state);
         }
@@ -162,19 +179,20 @@ impl Pool {
         code: &Arc<Code>,
         owner: i64,
         id: u64,
-        slot: u32,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
+        let began = Instant::now();
         let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
-            .and_then(|shelf| Worker::start(&self.setting, code, id, slot, shelf, &start));
+            .and_then(|shelf| Worker::start(&self.setting, code, id, shelf, &start));
         let mut state = self.state();
         match started {
             Ok(worker) => {
                 if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
                     entry.home = Some(Arc::clone(&worker.home));
                 }
+                state.start_times.insert(Arc::clone(&code.digest), began.elapsed());
                 self.look_after(&mut state);
                 drop(state);
                 Ok(self.lease(worker))
@@ -213,6 +231,7 @@ impl Pool {
     pub(super) fn forget(&self, digest: &str) {
         let mut state = self.state();
         let gone = state.remove_idle(|entry, _| &*entry.key.digest == digest);
+        state.start_times.remove(digest);
         drop(state);
         drop(gone);
         self.changed.notify_all();
@@ -262,18 +281,18 @@ impl Pool {
             let wanted = !state.is_closed && !same.any(|entry| entry.idle.is_some());
             if wanted && state.entries.len() < self.setting.max_workers {
                 let owner = key.owner;
-                let (id, slot) = state.reserve(key);
-                starts.push((code, owner, id, slot));
+                let id = state.reserve(key);
+                starts.push((code, owner, id));
             }
         }
         let more = !state.entries.is_empty();
         state.is_watched = more;
         drop(state);
         drop(gone);
-        for (code, owner, id, slot) in starts {
+        for (code, owner, id) in starts {
             let nobody = Deadline::after(self.setting.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
-            drop(self.start(&code, owner, id, slot, &nobody));
+            drop(self.start(&code, owner, id, &nobody));
         }
         more
     }
@@ -316,12 +335,10 @@ impl State {
         Some(self.entries.remove(at).idle.map(|(worker, _)| worker))
     }
 
-    fn reserve(&mut self, key: Key) -> (u64, u32) {
+    fn reserve(&mut self, key: Key) -> u64 {
         self.last += 1;
-        let taken = |slot: &u32| self.entries.iter().any(|entry| entry.slot == *slot);
-        let slot = (0..).find(|slot| !taken(slot)).unwrap_or_default();
-        self.entries.push(Entry { id: self.last, slot, key, home: None, idle: None });
-        (self.last, slot)
+        self.entries.push(Entry { id: self.last, key, home: None, idle: None });
+        self.last
     }
 
     fn remove_idle(&mut self, goes: impl Fn(&Entry, &(Worker, Instant)) -> bool) -> Vec<Worker> {

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = files![
     "_eeg_workflow/codec.py",
     "_eeg_workflow/display.py",
     "_eeg_workflow/exchange.py",
+    "_eeg_workflow/libraries.py",
     "_eeg_workflow/listing.py",
     "_eeg_workflow/runner.py",
     "blocks/__init__.py",

@@ -25,6 +25,9 @@ pub(super) enum CodecError {
     Malformed(String),
 }
 
+/// Writes a piece of an array: the number of its first element, and the elements.
+pub(super) type ArrayWriter<'a> = dyn Fn(usize, &[f64]) -> std::io::Result<()> + 'a;
+
 /// A message to a worker that is being put together: descriptors, and memory for its arrays.
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -39,16 +42,19 @@ impl Outgoing {
         self.received.len() - 1
     }
 
-    pub(super) fn array<'a>(
+    /// An array of this shape in the memory. `fill` writes it piece by piece: it is given a
+    /// function that takes the number of the first element and the elements from there on.
+    pub(super) fn array(
         &mut self,
         shape: &[usize],
-        pieces: impl IntoIterator<Item = &'a [f64]>,
+        fill: impl FnOnce(&ArrayWriter<'_>) -> std::io::Result<()>,
     ) -> std::io::Result<Json> {
         let memory = match &mut self.arrays {
             Some(memory) => memory,
             none => none.insert(Memory::new()?),
         };
-        let at = memory.append(pieces)?;
+        let at = memory.reserve(shape.iter().product())?;
+        fill(&|first, floats| memory.write_at(floats, at + 8 * first as u64))?;
         Ok(json!({ "array": shape, "at": at }))
     }
 
@@ -93,7 +99,7 @@ impl Outgoing {
             }
             Value::Array(array) => {
                 let array = array.as_standard_layout();
-                self.array(array.shape(), array.as_slice())?
+                self.array(array.shape(), |write| write(0, array.as_slice().unwrap_or_default()))?
             }
             Value::Object(object) => exchange::encode(object.as_ref(), self)?
                 .ok_or(CodecError::Unknown(object.type_name()))?,

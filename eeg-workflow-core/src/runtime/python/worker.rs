@@ -15,6 +15,7 @@ use super::files::{Shelf, make_folder};
 use super::log::{Pipe, Printed};
 use super::packet::{self, Broken, Packet};
 use super::setting::{Code, Setting};
+use super::slot::Slot;
 use crate::block::{BlockError, Stop};
 use crate::runtime::sandbox::{Confined, Launch, ProcessEnd};
 
@@ -83,8 +84,9 @@ pub(super) enum Failure {
 pub(super) struct Worker {
     pub(super) home: Arc<Home>,
     pub(super) shelf: Arc<Shelf>,
-    pub(super) slot: u32,
     process: Confined,
+    /// Given back after the process has ended.
+    slot: Slot,
     out: Pipe,
     errors: Pipe,
     folder: PathBuf,
@@ -110,7 +112,6 @@ impl Worker {
         setting: &Setting,
         code: &Code,
         id: u64,
-        slot: u32,
         shelf: Option<Arc<Shelf>>,
         watch: &dyn Watch,
     ) -> Result<Self, PythonError> {
@@ -131,6 +132,7 @@ impl Worker {
             problem: error.to_string(),
             printed: String::new(),
         };
+        let slot = Slot::take();
         let (socket, theirs) = packet::channel().map_err(start)?;
         let (out, out_end) = Pipe::new().map_err(start)?;
         let (errors, errors_end) = Pipe::new().map_err(start)?;
@@ -139,7 +141,7 @@ impl Worker {
         let arguments: Vec<OsString> = arguments.collect();
         let interpreter = code.interpreter(setting)?;
         let mut readable = interpreter.readable.clone();
-        readable.extend([setting.support.clone(), code.root.clone()]);
+        readable.extend([setting.support.clone(), code.root().to_owned()]);
         let process = setting.sandbox.spawn(Launch {
             program: &interpreter.program,
             args: &arguments,
@@ -147,7 +149,7 @@ impl Worker {
             readable: &readable,
             files: shelf.folder(),
             scratch: &scratch,
-            slot,
+            slot: slot.number(),
             stdin: theirs,
             stdout: out_end,
             stderr: errors_end,
@@ -194,8 +196,8 @@ impl Worker {
         watch: &dyn Watch,
     ) -> Result<(), PythonError> {
         let configuration = json!({
-            "confine": setting.sandbox.bootstrap(&setting.limits, self.slot),
-            "root": code.root,
+            "confine": setting.sandbox.bootstrap(&setting.limits, self.slot.number()),
+            "root": code.root(),
             "modules": code.modules,
             "files": files,
         });

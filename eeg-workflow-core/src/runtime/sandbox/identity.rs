@@ -6,19 +6,22 @@
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::SandboxError;
 
 /// First of the user ids, where the host has them: far beyond those that are given to people,
 /// services, and containers' ranges.
 const HIGH_BASE: u32 = 2_000_000_000;
-/// Each process that starts others takes one of so many ranges from there on, by its own number:
-/// two servers on one host should not meet. (The last id is below 2^31.)
-const RANGES: u32 = 140_000;
 /// First of the user ids inside a container, which has 65,536 as a rule.
 const LOW_BASE: u32 = 60_000;
-/// So many processes run at once, at most.
-const SLOTS: u32 = 1_024;
+/// So many processes of one sandbox run at once, at most.
+const SLOTS: u32 = 512;
+/// Sandboxes of one process take ranges of ids one after the other.
+const SANDBOXES: u32 = 8;
+/// So do processes of the host, by their numbers: two servers should not meet. (The last id is
+/// below 2^31.)
+const PROCESSES: u32 = 35_000;
 
 const CAP_CHOWN: u64 = 1 << 0;
 const CAP_SETGID: u64 = 1 << 6;
@@ -45,8 +48,11 @@ impl Identity {
         if !may_change {
             return Identity::Own;
         }
-        let range = std::process::id() % RANGES;
-        [HIGH_BASE + range * SLOTS, LOW_BASE]
+        static SEEN: AtomicU32 = AtomicU32::new(0);
+        let range = SEEN.fetch_add(1, Ordering::Relaxed) % SANDBOXES;
+        let high = HIGH_BASE + std::process::id() % PROCESSES * SANDBOXES * SLOTS;
+        [high, LOW_BASE]
+            .map(|base| base + range * SLOTS)
             .into_iter()
             .find(|&base| {
                 is_mapped("/proc/self/uid_map", base) && is_mapped("/proc/self/gid_map", base)
@@ -65,17 +71,15 @@ impl Identity {
     pub(super) fn id(self, slot: u32) -> Option<u32> {
         match self {
             Identity::Own => None,
-            Identity::Slot { base } => Some(base + slot.min(SLOTS)),
+            Identity::Slot { base } => Some(base + slot.min(SLOTS - 1)),
         }
     }
 
     /// Hands the scratch folder over to whom the process will run as.
     pub(super) fn own(self, scratch: &Path, slot: u32) -> Result<(), SandboxError> {
-        if slot >= SLOTS {
-            return Err(SandboxError::Slot { slot, limit: SLOTS - 1 });
-        }
         match self.id(slot) {
             None => Ok(()),
+            Some(_) if slot >= SLOTS => Err(SandboxError::Slot { slot, limit: SLOTS - 1 }),
             Some(id) => chown(scratch, Some(id), Some(id))
                 .map_err(|source| SandboxError::Prepare { path: scratch.to_owned(), source }),
         }

@@ -50,8 +50,11 @@ pub(super) struct Landlock {
 impl Landlock {
     /// Tries it out.
     pub(super) fn detect(identity: Identity) -> Result<Self, SandboxError> {
-        let same_user = identity == Identity::Own;
-        let this = Self { filters: filters(Walls::Host { same_user })? };
+        let walls = Walls::Host {
+            same_user: identity == Identity::Own,
+            signals_are_kept: signals_are_kept(),
+        };
+        let this = Self { filters: filters(walls)? };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", ":"]).env_clear().current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -90,6 +93,12 @@ impl Landlock {
             }
         })
     }
+}
+
+/// Whether the kernel keeps signals inside (Linux 6.12).
+fn signals_are_kept() -> bool {
+    let required = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    required.scope(Scope::Signal).is_ok()
 }
 
 /// The rules for a program.

@@ -1,4 +1,4 @@
-//! Runs code that others have written, kept from everything that it is not given.
+#![doc = include_str!("../../../docs/SANDBOX.md")]
 
 mod bubblewrap;
 mod descendants;

@@ -28,6 +28,8 @@ pub(super) enum Walls {
     Host {
         /// Whether it runs as the same user as others.
         same_user: bool,
+        /// Whether Landlock keeps its signals from others.
+        signals_are_kept: bool,
     },
 }
 
@@ -35,8 +37,11 @@ pub(super) enum Walls {
 pub(super) fn filters(walls: Walls) -> Result<Vec<BpfProgram>, SandboxError> {
     let mut refused = always_refused();
     let mut filters = vec![unknown_to_the_c_library()?];
-    if let Walls::Host { same_user } = walls {
+    if let Walls::Host { same_user, signals_are_kept } = walls {
         refused.extend(refused_on_the_host());
+        if same_user && !signals_are_kept {
+            refused.extend(all(&SIGNALS));
+        }
         if same_user {
             filters.push(program(without_effect(), errno(0))?);
         }
@@ -223,6 +228,16 @@ fn without_effect() -> Vec<Rule> {
     rules.extend(old);
     rules
 }
+
+/// All ways to send a signal: a filter cannot tell to whom.
+const SIGNALS: [i64; 6] = [
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_send_signal,
+];
 
 // The same on all processors; not every C library knows them.
 const FCHMODAT2: i64 = 452;

@@ -14,7 +14,7 @@ import os
 import pickle
 import sys
 
-from . import channel, exchange
+from . import channel, exchange, libraries
 
 #: Plain values nested deeper than this, or of more parts, stay here.
 MAX_DEPTH = 50
@@ -83,6 +83,8 @@ class Encoder:
                     return self.encode(item, depth + 1)
             if isinstance(value, numpy.ndarray):
                 return self.encode_array(numpy, value)
+        if type(value) is memoryview and value.format == "d" and value.c_contiguous:
+            return self.place(value, value.shape)
         fields = exchange.to_fields(value)
         if fields is None:
             raise NotPlain(type_name(value))
@@ -93,10 +95,13 @@ class Encoder:
         if array.dtype.kind not in "biuf":
             raise NotPlain(f"an array of {array.dtype}")
         array = numpy.ascontiguousarray(array, dtype="<f8").reshape(array.shape)
+        return self.place(array, array.shape)
+
+    def place(self, array, shape):
         at = self.length
         self.pieces.append(array)
         self.length += -(-array.nbytes // 64) * 64
-        return {"array": list(array.shape), "at": at}
+        return {"array": list(shape), "at": at}
 
     def memory(self):
         """The descriptor of the arrays' memory; none if there are no arrays."""
@@ -105,7 +110,7 @@ class Encoder:
         memory = os.memfd_create("eeg-workflow", os.MFD_CLOEXEC)
         for array in self.pieces:
             if array.nbytes:
-                channel.write(memory, array.reshape(-1).view("u1"))
+                channel.write(memory, array)
             padding = -array.nbytes % 64
             if padding:
                 channel.write(memory, bytes(padding))
@@ -215,7 +220,9 @@ def unpickle(source):
     with mmap.mmap(source, 0, prot=mmap.PROT_READ) as content:
         view = memoryview(content)
         try:
-            return pickle.loads(view)
+            value = pickle.loads(view)
+            libraries.arrived(value)
+            return value
         finally:
             view.release()
 

@@ -12,7 +12,7 @@ import blocks
 from blocks.Block import Block
 from blocks.BlockOutput import BlockOutput
 
-from . import codec, display, listing
+from . import codec, display, libraries, listing
 
 #: Tracebacks longer than this lose their middle.
 MAX_TRACEBACK = 64_000
@@ -35,6 +35,7 @@ class Runner:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         self.streams = (sys.stdout, sys.stderr)
+        libraries.choose_backend()
         self.threads = threading.active_count()
 
     def serve(self):

@@ -1,0 +1,44 @@
+"""What libraries need to work in several processes as they do in one."""
+
+import importlib.util
+import os
+import re
+import sys
+
+
+def choose_backend():
+    """Keras takes TensorFlow unless it is told otherwise, even where only another of its
+    backends is installed."""
+    for name in ("tensorflow", "jax", "torch"):
+        if importlib.util.find_spec(name) is not None:
+            os.environ.setdefault("KERAS_BACKEND", name)
+            return
+
+
+def arrived(value):
+    """Makes room for a value that was made in another process."""
+    keras = sys.modules.get("keras")
+    if keras is None:
+        return
+    parts = [value]
+    if isinstance(value, dict):
+        parts += value.values()
+    elif isinstance(value, (list, tuple)):
+        parts += value
+    else:
+        parts += getattr(value, "__dict__", {}).values()
+    for part in parts:
+        if isinstance(part, keras.Model):
+            _pass_names_of(part, keras.backend.get_uid)
+
+
+def _pass_names_of(model, get_uid):
+    """Keras numbers the names of layers in each process from the start, and refuses a model with
+    two layers of one name: the numbers that the model's layers have are not to come again."""
+    numbers = {}
+    for layer in model.layers:
+        prefix, number = re.fullmatch(r"(.*?)(?:_(\d{1,4}))?", layer.name, re.DOTALL).groups()
+        numbers[prefix] = max(numbers.get(prefix, 0), int(number or 0) + 1)
+    for prefix, number in numbers.items():
+        while get_uid(prefix) < number:
+            pass
