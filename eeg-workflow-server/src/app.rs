@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use eeg_workflow_core::engine::Engine;
 use eeg_workflow_core::job::{JobService, SqliteStore};
-use eeg_workflow_core::module::ModuleLibrary;
+use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use hyper::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::auth::{Accounts, Origins};
+use crate::cli::PythonUploads;
 use crate::error::Rejection;
 use crate::metrics::Metrics;
+use crate::python::Python;
 use crate::request::RequestId;
 use crate::user_files::UserFiles;
 
@@ -26,6 +28,11 @@ pub(crate) struct App {
     pub(crate) job_store: Arc<SqliteStore>,
     pub(crate) engine: Engine,
     pub(crate) library: Arc<ModuleLibrary>,
+    /// What the library runs Python modules with.
+    pub(crate) python: Arc<Python>,
+    pub(crate) python_uploads: PythonUploads,
+    /// Places for archives whose code is being imported.
+    pub(crate) imports: Arc<Semaphore>,
     pub(crate) files: UserFiles,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
@@ -42,14 +49,14 @@ pub(crate) struct App {
 }
 
 /// What is taken of a client.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// Bytes of a form without files.
     pub(crate) form: u64,
     /// Bytes of a form with a workflow.
     pub(crate) workflow: u64,
-    /// Bytes of a module archive.
-    pub(crate) archive: u64,
+    /// What a module archive may hold.
+    pub(crate) archive: ArchiveLimits,
     /// Bytes of a user's file.
     pub(crate) file: u64,
     /// How long a client may send nothing in the middle of a body.
@@ -68,7 +75,16 @@ impl App {
 
     /// Waits for a place for a large form, but not for ever.
     pub(crate) async fn place_for_form(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        let place = timeout(self.limits.idle, self.large_forms.clone().acquire_owned()).await;
+        self.place_in(&self.large_forms).await
+    }
+
+    /// The same for importing the code of an archive.
+    pub(crate) async fn place_for_import(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        self.place_in(&self.imports).await
+    }
+
+    async fn place_in(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Rejection> {
+        let place = timeout(self.limits.idle, places.clone().acquire_owned()).await;
         let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
         place.map_err(Rejection::unavailable)
     }

@@ -4,15 +4,21 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use eeg_workflow_core::builtin;
-use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary, Owner, View};
+use eeg_workflow_core::module::{
+    ArchiveLimits, InstallError, ModuleLibrary, ModuleRuntime, Owner, View,
+};
+use eeg_workflow_core::runtime::python::PythonError;
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
 use serde::Serialize;
 
 use crate::api::modules::{BlockType, block_types};
 use crate::cli::{BlocksOptions, ModuleOptions, ValidateOptions, exit};
 use crate::error::with_causes;
+use crate::interrupt::{self, Interrupt};
+use crate::python::{Python, python_error};
 use crate::terminal::printable;
 
 /// Why a command ended early: what is printed, and the exit code.
@@ -55,7 +61,7 @@ pub(crate) fn blocks(options: &BlocksOptions) -> ExitCode {
 }
 
 fn list(options: &BlocksOptions) -> Result<(), Failure> {
-    let modules = Modules::open(&options.modules)?;
+    let modules = Modules::open(&options.modules, &Interrupt::listen()?)?;
     let types: Vec<BlockType<'_>> = modules.view.modules().flat_map(block_types).collect();
     if options.json {
         return print_json(&types);
@@ -78,7 +84,7 @@ pub(crate) fn validate(options: &ValidateOptions) -> ExitCode {
 }
 
 fn check(options: &ValidateOptions) -> Result<ExitCode, Failure> {
-    let modules = Modules::open(&options.modules)?;
+    let modules = Modules::open(&options.modules, &Interrupt::listen()?)?;
     let text = read(&options.workflow)?;
     let plan = Workflow::from_json(&text).and_then(|workflow| workflow.plan(&modules.view));
     let (valid, diagnostics) = match plan {
@@ -125,14 +131,20 @@ fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 /// The built-in modules and those of the archives that the command line names.
 pub(crate) struct Modules {
     pub(crate) view: View,
+    // Before the folder: with it the Python workers end, which have their own folders there.
+    _library: ModuleLibrary,
     _folder: Scratch,
 }
 
 impl Modules {
-    pub(crate) fn open(options: &ModuleOptions) -> Result<Self, Failure> {
-        let folder = Scratch::new()?;
+    pub(crate) fn open(options: &ModuleOptions, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let folder = Scratch::new(interrupt)?;
         let builtin = builtin::registry().map_err(|error| Failure::failed(error.to_string()))?;
-        let library = ModuleLibrary::open(&folder.0, builtin, ArchiveLimits::default())
+        let python: Arc<dyn ModuleRuntime> =
+            Arc::new(Python::new(&options.python, folder.0.join("python")));
+        let archives = folder.0.join("modules");
+        let limits = ArchiveLimits::default();
+        let library = ModuleLibrary::open_with(&archives, builtin, limits, Some(python))
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: 0, email: String::new() };
         for path in &options.archives {
@@ -140,9 +152,18 @@ impl Modules {
             let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let installed = library.install(&owner, false, &name, &bytes);
-            installed.map_err(|error| wrong(with_causes(&error)))?;
+            installed.map_err(|error| wrong(with_details(&error)))?;
         }
-        Ok(Self { view: library.view(owner.id), _folder: folder })
+        Ok(Self { view: library.view(owner.id), _library: library, _folder: folder })
+    }
+}
+
+/// What is wrong with an archive, with the traceback if it is its code.
+fn with_details(error: &InstallError) -> String {
+    let text = with_causes(error);
+    match python_error(error).map(PythonError::details) {
+        Some(details) if !details.is_empty() => format!("{text}\n{}", details.trim_end()),
+        _ => text,
     }
 }
 
@@ -150,20 +171,20 @@ impl Modules {
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, Failure> {
+    fn new(interrupt: &Interrupt) -> Result<Self, Failure> {
         let number = getrandom::u64().map_err(|error| Failure::failed(error.to_string()))?;
         let path = std::env::temp_dir().join(format!("eeg-workflow-{number:016x}"));
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path)?;
+        interrupt.removes(&path);
         Ok(Self(path))
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left over is the system's to clean.
-        let _ = fs::remove_dir_all(&self.0);
+        interrupt::remove(&self.0);
     }
 }

@@ -21,6 +21,10 @@ pub(crate) mod exit {
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, \
     3 the workflow is invalid, 130 interrupted.";
 
+/// The heading of options for modules in Python.
+const PYTHON: &str =
+    if cfg!(target_os = "linux") { "Python" } else { "Python (on Linux only: no effect here)" };
+
 #[derive(Parser)]
 #[command(version, about = "Runs EEG processing workflows", after_help = EXIT_CODES)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -43,7 +47,25 @@ pub(crate) enum Command {
     Validate(ValidateOptions),
     /// List the block types
     Blocks(BlocksOptions),
+    /// Manage what uploaded modules need
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Modules(ModulesCommand),
 }
+
+#[derive(Subcommand)]
+pub(crate) enum ModulesCommand {
+    /// Install the Python packages that an archive lists in its requirements.txt
+    #[command(after_help = EXIT_CODES, long_about = INSTALL)]
+    Install(InstallOptions),
+}
+
+const INSTALL: &str = "\
+Install the Python packages that the modules of an archive list in requirements.txt
+
+Makes a virtual environment in the server's data directory, by `python -m venv` and pip, that all
+archives with the same lists share. It is used from then on by a server that has the same --python:
+also by one that runs, for archives that are uploaded afterwards. The archive itself is not
+installed: upload it. Packages are installed with the rights of whoever calls this.";
 
 #[derive(Args)]
 pub(crate) struct ServeOptions {
@@ -103,6 +125,18 @@ pub(crate) struct ServeOptions {
     /// Seconds that running blocks and requests get to finish when the server is stopped
     #[arg(long, default_value_t = 10, value_name = "SECONDS", help_heading = "Limits")]
     pub(crate) grace: u64,
+
+    #[command(flatten)]
+    pub(crate) python: PythonOptions,
+    /// Who may upload Python modules; the first account is the administrator's
+    #[arg(long, default_value = "admins", value_name = "WHO", help_heading = PYTHON)]
+    pub(crate) python_uploads: PythonUploads,
+    /// Seconds that the modules of an archive may take to be imported
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", help_heading = PYTHON, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) python_import_timeout: u64,
+    /// Seconds after which a worker that nobody needs is ended
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", help_heading = PYTHON)]
+    pub(crate) python_idle: u64,
 
     /// Format of the log on standard error
     #[arg(long, default_value = "text", value_name = "FORMAT", help_heading = "Log")]
@@ -171,6 +205,65 @@ pub(crate) struct ModuleOptions {
     /// An archive of modules to use beside the built-in ones; may be repeated
     #[arg(long = "module", value_name = "ARCHIVE.zip")]
     pub(crate) archives: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) python: PythonOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct InstallOptions {
+    /// The archive
+    #[arg(value_name = "ARCHIVE.zip")]
+    pub(crate) archive: PathBuf,
+    /// The server's data directory [default: as the server's]
+    #[arg(long, env = "EEG_WORKFLOW_DATA", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The server's interpreter: a path, or a program's name
+    #[arg(long = "python", default_value = "python3", value_name = "EXE")]
+    pub(crate) interpreter: PathBuf,
+}
+
+/// How Python modules are run.
+#[derive(Args, Clone)]
+pub(crate) struct PythonOptions {
+    /// The interpreter, 3.9 or newer: a path, or a program's name
+    #[arg(long = "python", default_value = "python3", value_name = "EXE", help_heading = PYTHON)]
+    pub(crate) interpreter: PathBuf,
+    /// Which sandbox their code is confined in [default: bubblewrap, or else landlock]
+    #[arg(long = "python-sandbox", value_name = "KIND", help_heading = PYTHON)]
+    pub(crate) sandbox: Option<SandboxChoice>,
+    /// Run their code even where no sandbox works: it can then do all that this program can
+    #[arg(long = "allow-unsandboxed-python", help_heading = PYTHON)]
+    pub(crate) allow_unsandboxed: bool,
+    /// Interpreters at once [default: two a core, at least 8]
+    #[arg(long = "python-workers", value_name = "N", help_heading = PYTHON, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+    /// Address space of each process [default: 8G, or half of the memory if that is less]
+    #[arg(long = "python-memory", value_name = "BYTES", help_heading = PYTHON)]
+    pub(crate) memory: Option<Bytes>,
+    /// Processes and threads of each interpreter, all together [default: 256]
+    #[arg(long = "python-processes", value_name = "N", help_heading = PYTHON, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) processes: Option<u32>,
+}
+
+/// Who may upload modules that are code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PythonUploads {
+    /// Administrators
+    Admins,
+    /// Everybody with an account
+    Users,
+    /// Nobody
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SandboxChoice {
+    /// Namespaces, by bwrap
+    Bubblewrap,
+    /// The kernel's Landlock and a filter of system calls
+    Landlock,
+    /// None, which --allow-unsandboxed-python must allow
+    None,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

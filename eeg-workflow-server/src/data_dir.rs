@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// DIR/jobs/<id>/      artifacts of a job
 /// DIR/files/<user>/   files of a user, for FILE parameters
 /// DIR/modules/        archives that were uploaded
+/// DIR/python/         the same unpacked, their packages, and the folders of Python workers
 /// ```
 pub(crate) struct DataDir {
     root: PathBuf,
@@ -76,6 +77,15 @@ impl DataDir {
     pub(crate) fn modules(&self) -> PathBuf {
         self.root.join("modules")
     }
+
+    pub(crate) fn python(&self) -> PathBuf {
+        python(&self.root)
+    }
+}
+
+/// Where the Python runtime keeps its things, below the data directory.
+pub(crate) fn python(root: &Path) -> PathBuf {
+    root.join("python")
 }
 
 /// `$XDG_DATA_HOME/eeg-workflow`, or `~/.local/share/eeg-workflow`.
@@ -87,7 +97,7 @@ pub(crate) fn default_root() -> Result<PathBuf, DataDirError> {
 }
 
 /// Makes a folder and those above it, the folder itself readable by its owner alone.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

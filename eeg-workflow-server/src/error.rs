@@ -77,6 +77,15 @@ pub(crate) enum Rejection {
     ModuleExists(String),
     #[error("{0}")]
     BadArchive(String),
+    /// The code of a module cannot be loaded.
+    #[error("{error}")]
+    BadCode { error: String, details: String },
+    /// Whoever runs the server does not let this user upload code, or nobody.
+    #[error("{0}")]
+    CodeNotAllowed(String),
+    /// Modules that are code cannot be loaded, for a reason that is the server's and no secret.
+    #[error("Python modules cannot be loaded here: {0}")]
+    NoPython(String),
 
     #[error("you have {0} unfinished jobs: wait until some of them have ended")]
     TooManyJobs(usize),
@@ -100,6 +109,7 @@ impl Rejection {
             | Self::WrongPassword
             | Self::UserExists
             | Self::ForeignOrigin
+            | Self::CodeNotAllowed(_)
             | Self::ModuleExists(_) => StatusCode::FORBIDDEN,
             Self::InvalidToken
             | Self::ExpiredToken
@@ -110,7 +120,8 @@ impl Rejection {
             | Self::BodyCutOff
             | Self::BadFileName(_)
             | Self::InvalidWorkflow(_)
-            | Self::BadArchive(_) => StatusCode::BAD_REQUEST,
+            | Self::BadArchive(_)
+            | Self::BadCode { .. } => StatusCode::BAD_REQUEST,
             Self::UserGone
             | Self::NoSuchPath
             | Self::NoSuchJob
@@ -125,7 +136,9 @@ impl Rejection {
             Self::TooManyAttempts(_) | Self::TooManyJobs(_) | Self::Busy(_) => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Self::ShuttingDown | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShuttingDown | Self::NoPython(_) | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -139,6 +152,10 @@ impl Rejection {
             error: &error,
             diagnostics: match &self {
                 Self::InvalidWorkflow(invalid) => Some(invalid.diagnostics.as_slice()),
+                _ => None,
+            },
+            details: match &self {
+                Self::BadCode { details, .. } if !details.is_empty() => Some(details),
                 _ => None,
             },
         };
@@ -171,6 +188,9 @@ struct Refused<'a> {
     error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnostics: Option<&'a [Diagnostic]>,
+    /// A traceback, or what was printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a str>,
 }
 
 /// An error and its causes on one line.
@@ -186,6 +206,12 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A text of several lines on one.
+pub(crate) fn one_line(text: &str) -> String {
+    let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// Whole seconds, rounded up: what to wait at least.

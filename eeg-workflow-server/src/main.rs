@@ -10,7 +10,10 @@ mod connection;
 mod data_dir;
 mod download;
 mod error;
+mod interrupt;
 mod metrics;
+mod packages;
+mod python;
 mod request;
 mod response;
 mod router;
@@ -28,5 +31,6 @@ fn main() -> ExitCode {
         cli::Command::Run(options) => run::main(&options),
         cli::Command::Validate(options) => catalog::validate(&options),
         cli::Command::Blocks(options) => catalog::blocks(&options),
+        cli::Command::Modules(cli::ModulesCommand::Install(options)) => packages::install(&options),
     }
 }

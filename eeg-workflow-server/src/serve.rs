@@ -22,6 +22,7 @@ use crate::connection::{self, ConnectionLimits};
 use crate::data_dir::{self, DataDir};
 use crate::error::with_causes;
 use crate::metrics::Metrics;
+use crate::python::Python;
 use crate::telemetry;
 use crate::user_files::UserFiles;
 
@@ -31,6 +32,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 const MAX_FORM: u64 = 64 * 1024;
 /// Large forms, with workflows and archives in them, that are held in memory at once.
 const LARGE_FORMS: usize = 8;
+/// Archives whose code is imported at once.
+const IMPORTS: usize = 4;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Threads for what waits for a disk. Jobs run elsewhere.
@@ -77,6 +80,9 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     announce(&listener)?;
     tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
+    // Says in the log how Python modules are confined; nobody waits for it.
+    let python = app.python.clone();
+    tokio::task::spawn_blocking(move || python.runtime().is_ok());
 
     let grace = Duration::from_secs(options.grace);
     let limits = ConnectionLimits {
@@ -127,7 +133,17 @@ fn open(
         archive_bytes: usize::try_from(options.max_archive.0)?,
         ..ArchiveLimits::default()
     };
-    let library = ModuleLibrary::open(&data.modules(), builtin::registry()?, limits)?;
+    let python = Python::new(&options.python, data.python()).with_times(
+        Duration::from_secs(options.python_import_timeout),
+        Duration::from_secs(options.python_idle),
+    );
+    let python = Arc::new(python);
+    let library = ModuleLibrary::open_with(
+        &data.modules(),
+        builtin::registry()?,
+        limits.clone(),
+        Some(python.clone()),
+    )?;
     for broken in library.problems() {
         let (archive, error) = (&broken.archive, with_causes(&broken.error));
         tracing::warn!(archive, error, "a module archive cannot be used");
@@ -157,12 +173,15 @@ fn open(
         job_store,
         engine,
         library,
+        python,
+        python_uploads: options.python_uploads,
+        imports: Arc::new(Semaphore::new(IMPORTS)),
         files: UserFiles::open(data.files(), options.files_quota.0)?,
         metrics: Metrics::default(),
         limits: Limits {
             form: MAX_FORM,
             workflow: options.max_workflow.0,
-            archive: options.max_archive.0,
+            archive: limits,
             file: options.max_file.0,
             idle: Duration::from_secs(options.body_timeout),
         },

@@ -183,6 +183,7 @@ impl UserFiles {
         let number = self.uploads.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(INCOMING).join(number.to_string());
         let file = File::create_new(&path).await.map_err(Rejection::unavailable)?;
+        file.set_permissions(mode(0o644)).await.map_err(Rejection::unavailable)?;
         Ok(Upload { file, path: Temporary(path), size: 0, free, quota: self.quota })
     }
 
@@ -204,7 +205,7 @@ impl UserFiles {
         }
         let path = name.path_below(&self.folder(user));
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| match error.kind() {
+            make_folders(&self.root, parent).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                     Rejection::Conflict("a folder of this path is a file")
                 }
@@ -257,6 +258,24 @@ impl Drop for Temporary {
         // It is not there any more when the upload was placed.
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Makes a folder below the root and those above it.
+fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
+    if folder.is_dir() || folder == root {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folders(root, parent)?;
+    }
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, mode(0o755))
+}
+
+/// Whatever the umask is, other users can read what is below the data directory, which is closed
+/// to them: Python blocks run as users of their own, and are given files by hard links.
+fn mode(mode: u32) -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
 }
 
 fn walk(folder: &Path, prefix: &str, entries: &mut Vec<FileEntry>) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,9 @@ pub struct ModuleLibrary {
     limits: ArchiveLimits,
     /// Held while the library is changed.
     archives: Mutex<Vec<Stored>>,
+    /// The digests of archives that are being installed, each by one thread only.
+    installing: Mutex<Vec<String>>,
+    installed: Condvar,
     builtin: ModuleRegistry,
     runtime: Option<Arc<dyn ModuleRuntime>>,
     snapshot: RwLock<Arc<Snapshot>>,
@@ -242,9 +245,24 @@ impl ModuleLibrary {
             };
             archives.push(Stored { record, composed });
         }
+        if let Some(runtime) = &runtime {
+            let code = archives.iter().filter(|stored| stored.record.listing.is_some());
+            runtime.keep(&code.map(|stored| stored.record.digest.as_str()).collect::<Vec<_>>());
+        }
         let snapshot = RwLock::new(Arc::new(snapshot(&builtin, &archives)));
         let (folder, archives) = (folder.to_owned(), Mutex::new(archives));
-        Ok(Self { folder, limits, archives, builtin, runtime, snapshot, problems })
+        let (installing, installed) = Default::default();
+        Ok(Self {
+            folder,
+            limits,
+            archives,
+            installing,
+            installed,
+            builtin,
+            runtime,
+            snapshot,
+            problems,
+        })
     }
 
     /// The archives that were found broken when the library was opened.
@@ -265,6 +283,8 @@ impl ModuleLibrary {
         bytes: &[u8],
     ) -> Result<Installed, InstallError> {
         let archive = Archive::read(file_name, bytes, &self.limits)?;
+        // The same bytes at the same time: what the runtime has of them is one and the same.
+        let _turn = self.turn(&archive.digest);
         let archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_names(&archive, &archives)?;
         let digest_is_new = !archives.iter().any(|stored| stored.record.digest == archive.digest);
@@ -353,6 +373,17 @@ impl ModuleLibrary {
         View::new(Arc::clone(&snapshot), user)
     }
 
+    /// Waits until nobody else installs an archive of this digest.
+    fn turn(&self, digest: &str) -> Turn<'_> {
+        let mut installing = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        while installing.iter().any(|other| other == digest) {
+            let waited = self.installed.wait(installing);
+            installing = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        installing.push(digest.to_owned());
+        Turn { library: self, digest: digest.to_owned() }
+    }
+
     fn check_names(&self, archive: &Archive, archives: &[Stored]) -> Result<(), InstallError> {
         let mut modules = archive.modules.iter();
         match modules.find(|module| self.is_taken(&module.name, archives)) {
@@ -382,6 +413,22 @@ impl ModuleLibrary {
     fn publish(&self, archives: &[Stored]) {
         let next = Arc::new(snapshot(&self.builtin, archives));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+}
+
+/// An archive is being installed until this is dropped.
+struct Turn<'a> {
+    library: &'a ModuleLibrary,
+    digest: String,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let installing = &self.library.installing;
+        let mut installing = installing.lock().unwrap_or_else(PoisonError::into_inner);
+        installing.retain(|other| *other != self.digest);
+        drop(installing);
+        self.library.installed.notify_all();
     }
 }
 

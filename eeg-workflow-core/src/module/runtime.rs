@@ -24,8 +24,14 @@ pub trait ModuleRuntime: Send + Sync + 'static {
         listing: &serde_json::Value,
     ) -> Result<Vec<Module>, RuntimeError>;
 
-    /// The archive of this digest is not used any more.
+    /// The archive of this digest is not used any more, but by plans that were made before.
     fn forget(&self, digest: &str);
+
+    /// A library was opened, and these are the digests of all its archives that are code: what
+    /// is kept of others can go.
+    fn keep(&self, digests: &[&str]) {
+        let _ = digests;
+    }
 }
 
 /// Why code could not be loaded.

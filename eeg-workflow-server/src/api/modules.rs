@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use eeg_workflow_core::block::{Field, Port};
-use eeg_workflow_core::module::{ArchiveError, InstallError, ModuleEntry, Owner, RemoveError};
+use eeg_workflow_core::module::{
+    Archive, ArchiveError, InstallError, ModuleEntry, ModuleKind, Owner, RemoveError,
+};
+use eeg_workflow_core::runtime::python::PythonError;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, blocking};
 use crate::auth::User;
-use crate::error::{Rejection, with_causes};
+use crate::cli::PythonUploads;
+use crate::error::{Rejection, one_line, with_causes};
+use crate::python::{Unusable, python_error};
 use crate::request::Call;
 use crate::response::{self, Response};
 
@@ -20,7 +25,7 @@ const BUILTIN_OWNER: &str = "guest@guest.com";
 /// Installs the archive of the field `file`.
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
-    let form = call.form(&app, app.limits.archive).await?;
+    let form = call.form(&app, app.limits.archive.archive_bytes as u64).await?;
     let public = match form.text("public")? {
         None => false,
         Some(text) => match text.trim().to_ascii_lowercase().as_str() {
@@ -35,7 +40,19 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
     let file = form.part("file").ok_or(Rejection::MissingField("file"))?;
     let name = file.file_name.clone().unwrap_or_else(|| "module.zip".into());
     let bytes = file.content.clone();
+    let holds_code = {
+        let (name, bytes) = (name.clone(), bytes.clone());
+        blocking(&app, move |app| Ok(holds_code(app, &name, &bytes))).await?
+    };
+    let place = if holds_code {
+        check_may_upload_code(app.python_uploads, &user)?;
+        Some(app.place_for_import().await?)
+    } else {
+        None
+    };
+    // Goes on to its end if the client goes away: the archive is then installed, or is not.
     blocking(&app, move |app| {
+        let _place = place;
         let owner = Owner { id: user.id, email: user.email };
         let installed =
             app.library.install(&owner, public, &name, &bytes).map_err(install_rejected)?;
@@ -71,8 +88,41 @@ pub(crate) async fn remove(app: Arc<App>, user: User, call: Call) -> Result<Resp
     .await
 }
 
+/// Whether modules in an archive are code. What is no archive is refused later.
+fn holds_code(app: &App, name: &str, bytes: &[u8]) -> bool {
+    Archive::read(name, bytes, &app.limits.archive)
+        .is_ok_and(|archive| archive.modules.iter().any(|one| one.kind == ModuleKind::Python))
+}
+
+fn check_may_upload_code(who: PythonUploads, user: &User) -> Result<(), Rejection> {
+    let whom = match who {
+        PythonUploads::Users => return Ok(()),
+        PythonUploads::Admins if user.is_admin => return Ok(()),
+        PythonUploads::Admins => "only administrators",
+        PythonUploads::None => "nobody",
+    };
+    Err(Rejection::CodeNotAllowed(format!(
+        "{whom} may upload Python modules here (--python-uploads); declarative modules are taken \
+         from everybody"
+    )))
+}
+
 fn install_rejected(error: InstallError) -> Rejection {
+    if let Some(python) = python_error(&error) {
+        let text = one_line(&with_causes(python));
+        return match python {
+            PythonError::Module { .. } | PythonError::Start { .. } => {
+                Rejection::BadCode { error: text, details: python.details().to_owned() }
+            }
+            _ => Rejection::NoPython(text),
+        };
+    }
     match error {
+        InstallError::Code(cause) => match cause.downcast_ref::<Unusable>() {
+            Some(Unusable::Unconfined(_)) => Rejection::CodeNotAllowed(cause.to_string()),
+            Some(Unusable::Runtime(error)) => Rejection::unavailable(error),
+            None => Rejection::BadCode { error: one_line(&cause.to_string()), details: "".into() },
+        },
         InstallError::ModuleExists { .. } => Rejection::ModuleExists(error.to_string()),
         InstallError::Storage(_) => Rejection::unavailable(error),
         // Clients know this text by heart.

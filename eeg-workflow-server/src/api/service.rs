@@ -58,6 +58,11 @@ pub(crate) async fn metrics(app: Arc<App>, _: Call) -> Result<Response, Rejectio
     page.value("eeg_engine_output_bytes", "gauge", help, engine.memory_held);
     let help = "The most memory that the outputs of blocks ever held.";
     page.value("eeg_engine_output_bytes_peak", "gauge", help, engine.memory_peak);
+    let python = app.python.workers();
+    page.kind("eeg_python_workers", "gauge", "Interpreters for blocks of Python modules.");
+    page.line(format_args!("eeg_python_workers{{state=\"busy\"}} {}", python.busy));
+    let idle = python.all.saturating_sub(python.busy);
+    page.line(format_args!("eeg_python_workers{{state=\"idle\"}} {idle}"));
     let store = app.job_store.statistics();
     let help = "Changes of jobs that were stored.";
     page.value("eeg_job_store_writes_total", "counter", help, store.writes);

@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::token::TokenHash;
 
 /// The version of the database's layout.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Expired tokens are kept so long, so that their owners are told that they expired.
 const KEPT_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -23,7 +23,8 @@ const LAYOUT: &str = "
         email TEXT NOT NULL,
         username TEXT NOT NULL,
         password TEXT NOT NULL,
-        created INTEGER NOT NULL
+        created INTEGER NOT NULL,
+        is_admin INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE tokens (
         hash BLOB PRIMARY KEY,
@@ -32,6 +33,12 @@ const LAYOUT: &str = "
         expires INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX tokens_by_user ON tokens (user);
+";
+
+/// From layout 1, which knew no administrators: the first account is one.
+const FROM_1: &str = "
+    ALTER TABLE users ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
+    UPDATE users SET is_admin = 1 WHERE id = (SELECT min(id) FROM users);
 ";
 
 /// Why the accounts cannot be used.
@@ -49,6 +56,7 @@ pub(crate) struct User {
     pub(crate) id: i64,
     pub(crate) email: String,
     pub(crate) username: String,
+    pub(crate) is_admin: bool,
 }
 
 pub(crate) struct NewAccount {
@@ -86,13 +94,15 @@ impl AccountStore {
         let mut writer = connect(path)?;
         let transaction = writer.transaction()?;
         let version = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 => {
-                transaction.execute_batch(LAYOUT)?;
-                transaction.pragma_update(None, "user_version", VERSION)?;
-            }
-            VERSION => {}
+        let change = match version {
+            0 => Some(LAYOUT),
+            1 => Some(FROM_1),
+            VERSION => None,
             other => return Err(StoreError::Version(other)),
+        };
+        if let Some(change) = change {
+            transaction.execute_batch(change)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
         }
         let limit = now() - seconds(KEPT_EXPIRED);
         transaction.execute("DELETE FROM tokens WHERE expires < ?1", [limit])?;
@@ -108,35 +118,30 @@ impl AccountStore {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an account; none if the e-mail address is taken.
+    /// Adds an account, the first of them an administrator's; none if the e-mail address is
+    /// taken.
     pub(crate) fn create(&self, account: NewAccount) -> Result<Option<User>, StoreError> {
+        let NewAccount { email, username, password } = account;
         let writer = self.writer();
         // An insertion that is ignored uses up no id.
-        let added = writer.execute(
-            "INSERT OR IGNORE INTO users (email_key, email, username, password, created)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![
-                email_key(&account.email),
-                account.email,
-                account.username,
-                account.password,
-                now()
-            ],
+        let mut statement = writer.prepare_cached(
+            "INSERT OR IGNORE INTO users (email_key, email, username, password, created, is_admin)
+             VALUES (?1, ?2, ?3, ?4, ?5, NOT EXISTS (SELECT 1 FROM users))
+             RETURNING id, is_admin",
         )?;
-        let id = writer.last_insert_rowid();
-        let user = User { id, email: account.email, username: account.username };
-        Ok((added == 1).then_some(user))
+        let values = params![email_key(&email), email, username, password, now()];
+        let added = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        Ok(added.map(|(id, is_admin)| User { id, email, username, is_admin }))
     }
 
     /// The account of this e-mail address.
     pub(crate) fn find(&self, email: &str) -> Result<Option<Account>, StoreError> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT id, email, username, password FROM users WHERE email_key = ?1",
+            "SELECT password, id, email, username, is_admin FROM users WHERE email_key = ?1",
         )?;
         let account = statement.query_row([email_key(email)], |row| {
-            let user = User { id: row.get(0)?, email: row.get(1)?, username: row.get(2)? };
-            Ok(Account { user, password: row.get(3)? })
+            Ok(Account { password: row.get(0)?, user: user_in(row)? })
         });
         Ok(account.optional()?)
     }
@@ -176,19 +181,25 @@ impl AccountStore {
     pub(crate) fn find_token(&self, hash: &TokenHash) -> Result<Option<FoundToken>, StoreError> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT expires, users.id, email, username
+            "SELECT expires, users.id, email, username, is_admin
              FROM tokens LEFT JOIN users ON users.id = tokens.user WHERE hash = ?1",
         )?;
         let now = now();
         let token = statement.query_row([hash.as_slice()], |row| {
             let user = match row.get::<_, Option<i64>>(1)? {
-                Some(id) => Some(User { id, email: row.get(2)?, username: row.get(3)? }),
+                Some(_) => Some(user_in(row)?),
                 None => None,
             };
             Ok(FoundToken { is_expired: row.get::<_, i64>(0)? <= now, user })
         });
         Ok(token.optional()?)
     }
+}
+
+/// The user in the columns from the second on.
+fn user_in(row: &Row<'_>) -> rusqlite::Result<User> {
+    let (id, email, username, is_admin) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(User { id, email, username, is_admin })
 }
 
 fn insert_token(

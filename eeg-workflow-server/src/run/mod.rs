@@ -8,20 +8,19 @@ mod table;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, atomic};
 use std::time::Duration;
 
 use eeg_workflow_core::block::{BlockError, FileRoots};
-use eeg_workflow_core::engine::{
-    Engine, EngineOptions, Event, Run, RunOptions as EngineRun, RunStatus,
-};
+use eeg_workflow_core::engine::{Engine, EngineOptions, Event, RunOptions as EngineRun, RunStatus};
 use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
 
 use crate::catalog::{Failure, Modules, print_diagnostics, read};
 use crate::cli::{RunOptions, exit};
 use crate::error::with_causes;
+use crate::interrupt::Interrupt;
 use artifacts::Folder;
 use progress::Progress;
 
@@ -39,7 +38,8 @@ pub(crate) fn main(options: &RunOptions) -> ExitCode {
 }
 
 fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
-    let modules = Modules::open(&options.modules)?;
+    let interrupt = Interrupt::listen()?;
+    let modules = Modules::open(&options.modules, &interrupt)?;
     let text = read(&options.workflow)?;
     let planned = Workflow::from_json(&text).map(|workflow| set(workflow, options));
     let planned = planned.and_then(|workflow| match workflow {
@@ -70,7 +70,7 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
             ..EngineRun::default()
         },
     );
-    let interrupted = cancel_on_interrupt(&run)?;
+    interrupt.cancels(&run);
     let mut folder = Folder::new(options);
     let mut progress = Progress::new(&plan, options.json);
     let (state, elapsed) = follow(&events, &plan, &mut folder, &mut progress);
@@ -87,7 +87,7 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     }
     save::write(&saves, &report)?;
     Ok(match done.job.state.status {
-        _ if interrupted.load(atomic::Ordering::Relaxed) => exit::INTERRUPTED.into(),
+        _ if interrupt.was_interrupted() => exit::INTERRUPTED.into(),
         JobStatus::Completed => ExitCode::SUCCESS,
         _ => exit::FAILED.into(),
     })
@@ -163,25 +163,4 @@ fn follow(
 
 fn position(block: BlockIndex) -> Option<usize> {
     usize::try_from(block.0).ok()
-}
-
-/// Cancels the run when the user interrupts the program; a second time ends it at once.
-fn cancel_on_interrupt(run: &Run) -> Result<Arc<atomic::AtomicBool>, Failure> {
-    let interrupted = Arc::new(atomic::AtomicBool::new(false));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let mut interrupt = {
-        let _inside = runtime.enter();
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?
-    };
-    let (run, was_interrupted) = (run.clone(), interrupted.clone());
-    std::thread::Builder::new().name("interrupt".into()).spawn(move || {
-        runtime.block_on(async {
-            interrupt.recv().await;
-            was_interrupted.store(true, atomic::Ordering::Relaxed);
-            run.cancel();
-            interrupt.recv().await;
-            std::process::exit(exit::INTERRUPTED.into());
-        });
-    })?;
-    Ok(interrupted)
 }

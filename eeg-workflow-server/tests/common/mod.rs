@@ -30,12 +30,17 @@ impl Server {
 
     /// Starts a server on this data directory.
     pub fn start_in(data: Arc<TempDir>, options: &[&str]) -> Self {
+        Self::start_by(Command::new(PROGRAM), data, options)
+    }
+
+    /// Starts a server by this command on this data directory.
+    pub fn start_by(mut command: Command, data: Arc<TempDir>, options: &[&str]) -> Self {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(data.path().join("stderr.log"))
             .unwrap();
-        let mut child = Command::new(PROGRAM)
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data.path().join("data"))
             .args(options)
@@ -122,6 +127,30 @@ impl Server {
         let reply = self.post("/api/users/login").form(&fields).send();
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Uploads an archive of these files.
+    pub fn upload(&self, token: &str, archive: &str, files: &[(&str, &str)]) -> Reply {
+        let upload = self.post("/api/workflow/upload").token(token);
+        upload.multipart(&[], &[("file", archive, &zip(files))]).send()
+    }
+
+    /// The full names of the modules that a user may use, each once.
+    pub fn modules(&self, token: &str) -> Vec<String> {
+        let types = self.get("/api/workflow/initialize").token(token).send().json();
+        let mut names: Vec<String> = types
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["module"].as_str().unwrap().to_owned())
+            .collect();
+        names.dedup();
+        names
+    }
+
+    /// The processes that run Python modules for this server.
+    pub fn python_processes(&self) -> Vec<u32> {
+        processes_with(&self.folder().join("python/support-").to_string_lossy())
     }
 
     /// Schedules a workflow that must be taken; the job's number.
@@ -316,6 +345,31 @@ pub fn reference() -> Option<PathBuf> {
         return None;
     }
     Some(folder)
+}
+
+/// Processes of this machine whose command line has this text in it.
+pub fn processes_with(text: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(text) {
+            found.push(id);
+        }
+    }
+    found
+}
+
+/// Waits until something holds, half a minute at most.
+#[track_caller]
+pub fn soon(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(30), "not within half a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A zip archive of these files, stored without compression.

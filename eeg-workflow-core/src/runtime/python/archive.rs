@@ -2,19 +2,116 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use rustc_hash::FxHashMap;
 
 use super::PythonError;
 use super::files::make_folder;
 use super::support::make_readable;
 use crate::module::{Archive, ModuleKind};
 
-/// The folder with the archive's Python modules; it is made if it is not there.
-pub(super) fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, PythonError> {
-    let target = place(folder, &archive.digest);
+/// The unpacked archives of a runtime.
+#[derive(Debug)]
+pub(super) struct Archives {
+    folder: PathBuf,
+    used: Mutex<FxHashMap<String, Weak<Unpacked>>>,
+}
+
+/// An archive whose folder is there as long as this is, also when the archive is forgotten.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    root: PathBuf,
+    digest: String,
+    archives: Arc<Archives>,
+    is_forgotten: AtomicBool,
+}
+
+impl Archives {
+    pub(super) fn new(folder: &Path) -> Arc<Self> {
+        Arc::new(Self { folder: folder.join("archives"), used: Mutex::default() })
+    }
+
+    fn used(&self) -> MutexGuard<'_, FxHashMap<String, Weak<Unpacked>>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The archive's Python modules in their folder, which is made if it is not there.
+    pub(super) fn open(self: &Arc<Self>, archive: &Archive) -> Result<Arc<Unpacked>, PythonError> {
+        let mut used = self.used();
+        if let Some(unpacked) = used.get(&archive.digest).and_then(Weak::upgrade) {
+            unpacked.is_forgotten.store(false, Ordering::Relaxed);
+            return Ok(unpacked);
+        }
+        let unpacked = Arc::new(Unpacked {
+            root: unpack(&self.folder, archive)?,
+            digest: archive.digest.clone(),
+            archives: Arc::clone(self),
+            is_forgotten: AtomicBool::new(false),
+        });
+        used.insert(archive.digest.clone(), Arc::downgrade(&unpacked));
+        Ok(unpacked)
+    }
+
+    /// Removes the folder of this archive, as soon as nobody uses it.
+    pub(super) fn forget(&self, digest: &str) {
+        let used = self.used();
+        let unpacked = used.get(digest).and_then(Weak::upgrade);
+        match &unpacked {
+            Some(unpacked) => unpacked.is_forgotten.store(true, Ordering::Relaxed),
+            None => self.remove(digest),
+        }
+        // Before what may be the last use, which needs the list too.
+        drop(used);
+    }
+
+    /// Removes all folders but those of these archives, and of those that are used.
+    pub(super) fn keep(&self, digests: &[&str]) {
+        let used = self.used();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            if !used.contains_key(name) && !digests.contains(&name) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    fn remove(&self, digest: &str) {
+        // What cannot be removed now does no harm: it is named after its content.
+        let _ = fs::remove_dir_all(self.folder.join(digest));
+    }
+}
+
+impl Unpacked {
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        let mut used = self.archives.used();
+        // Another one may have been opened in the meantime.
+        if used.get(&self.digest).is_some_and(|other| other.strong_count() == 0) {
+            used.remove(&self.digest);
+            if self.is_forgotten.load(Ordering::Relaxed) {
+                self.archives.remove(&self.digest);
+            }
+        }
+    }
+}
+
+/// Unpacks an archive into its folder, unless it is there.
+fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, PythonError> {
+    let target = folder.join(&archive.digest);
     if target.is_dir() {
         return Ok(target);
     }
-    let part = folder.join("archives").join(format!("{}.{}.part", archive.digest, next()));
+    let part = folder.join(format!("{}.{}.part", archive.digest, std::process::id()));
+    // Of an attempt that has failed.
+    let _ = fs::remove_dir_all(&part);
     make_folder(&part).map_err(PythonError::storage(&part))?;
     for module in archive.modules.iter().filter(|module| module.kind == ModuleKind::Python) {
         let base = part.join(&module.name);
@@ -30,7 +127,7 @@ pub(super) fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, Python
         }
     }
     match fs::rename(&part, &target) {
-        // Another thread was faster with the same files.
+        // Another process was faster with the same files.
         Err(_) if target.is_dir() => {
             let _ = fs::remove_dir_all(&part);
         }
@@ -39,13 +136,7 @@ pub(super) fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, Python
     Ok(target)
 }
 
-/// Removes an unpacked archive; workers that have loaded it keep what they have.
-pub(super) fn remove(folder: &Path, digest: &str) {
-    // What cannot be removed now does no harm: it is named after its content.
-    let _ = fs::remove_dir_all(place(folder, digest));
-}
-
-/// Removes what runtimes that have ended left: workers' folders, and what is half unpacked.
+/// Removes the workers' folders that runtimes which have ended left.
 pub(super) fn sweep(folder: &Path) {
     let below = |name: &str| fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
     for entry in below("workers") {
@@ -56,20 +147,4 @@ pub(super) fn sweep(folder: &Path) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    for entry in below("archives") {
-        if entry.file_name().to_string_lossy().ends_with(".part") {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-fn place(folder: &Path, digest: &str) -> PathBuf {
-    folder.join("archives").join(digest)
-}
-
-/// A number that no other thread of this process gets.
-fn next() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed)
 }

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 pub use error::PythonError;
 
+use self::archive::Archives;
 use self::block::PythonBlock;
 use self::listing::ListedModule;
 use self::pool::{NoWorker, Pool};
@@ -76,6 +77,7 @@ impl PythonOptions {
 /// Runs Python modules. Starts no interpreter until one is needed.
 pub struct PythonRuntime {
     pool: Arc<Pool>,
+    archives: Arc<Archives>,
 }
 
 impl PythonRuntime {
@@ -90,7 +92,8 @@ impl PythonRuntime {
         let folder = folder.canonicalize().map_err(PythonError::storage(&folder))?;
         archive::sweep(&folder);
         let support = support::write(&folder)?;
-        Ok(Self { pool: Pool::new(Setting::new(options, folder, support, sandbox)) })
+        let archives = Archives::new(&folder);
+        Ok(Self { pool: Pool::new(Setting::new(options, folder, support, sandbox)), archives })
     }
 
     /// The interpreter, asked for its version and its folders when it is needed for the first
@@ -120,8 +123,7 @@ impl PythonRuntime {
     }
 
     fn code(&self, archive: &Archive) -> Result<Arc<Code>, PythonError> {
-        let root = archive::unpack(&self.pool.setting.folder, archive)?;
-        Ok(Arc::new(Code::new(archive, &root)))
+        Ok(Arc::new(Code::new(archive, self.archives.open(archive)?)))
     }
 }
 
@@ -175,7 +177,11 @@ impl ModuleRuntime for PythonRuntime {
 
     fn forget(&self, digest: &str) {
         self.pool.forget(digest);
-        archive::remove(&self.pool.setting.folder, digest);
+        self.archives.forget(digest);
+    }
+
+    fn keep(&self, digests: &[&str]) {
+        self.archives.keep(digests);
     }
 }
 

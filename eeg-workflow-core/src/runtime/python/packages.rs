@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::files::make_folder;
 use super::{PythonError, command};
 use crate::module::{Archive, ModuleKind};
 use crate::runtime::sandbox::{Interpreter, interpreter_paths};
@@ -62,7 +63,7 @@ pub(super) fn install(
     }
     // An environment knows its own place: it is made there, and is complete when it says so.
     let _ = fs::remove_dir_all(&place);
-    fs::create_dir_all(&place).map_err(PythonError::storage(&place))?;
+    make_folder(&place).map_err(PythonError::storage(&place))?;
     let file = place.join(LIST);
     fs::write(&file, &list).map_err(PythonError::storage(&file))?;
     let run = |command: &mut Command| {
@@ -76,9 +77,9 @@ pub(super) fn install(
             printed: printed.trim().to_owned(),
         })
     };
-    let made = run(Command::new(&usual.program).args(["-I", "-m", "venv"]).arg(&place))
+    let made = run(readable(&usual.program).args(["-I", "-m", "venv"]).arg(&place))
         .and_then(|()| {
-            let mut pip = Command::new(place.join("bin/python"));
+            let mut pip = readable(&place.join("bin/python"));
             pip.args(["-I", "-m", "pip", "install", "--disable-pip-version-check"]);
             pip.args(["--no-input", "--quiet", "-r"]).arg(&file);
             run(&mut pip)
@@ -92,4 +93,12 @@ pub(super) fn install(
         return Err(error);
     }
     Ok(Some(place))
+}
+
+/// A program whose files every user may read, whatever this process's umask is: a worker can be
+/// another user.
+fn readable(program: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"umask 022 && exec "$0" "$@""#]).arg(program);
+    command
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::archive::Unpacked;
 use super::{PythonError, packages};
 use crate::module::{Archive, ModuleKind};
 use crate::runtime::sandbox::{Interpreter, Limits, Sandbox, interpreter_paths};
@@ -33,8 +34,8 @@ pub(super) struct Setting {
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) digest: Arc<str>,
-    /// The folder that the archive was unpacked into.
-    pub(super) root: PathBuf,
+    /// What the archive was unpacked into.
+    unpacked: Arc<Unpacked>,
     /// The modules' folders.
     pub(super) modules: Vec<String>,
     /// The packages that they need.
@@ -74,15 +75,20 @@ impl Setting {
 }
 
 impl Code {
-    pub(super) fn new(archive: &Archive, root: &Path) -> Self {
+    pub(super) fn new(archive: &Archive, unpacked: Arc<Unpacked>) -> Self {
         let python = archive.modules.iter().filter(|module| module.kind == ModuleKind::Python);
         Self {
             digest: archive.digest.as_str().into(),
-            root: root.to_owned(),
+            unpacked,
             modules: python.map(|module| module.name.clone()).collect(),
             requirements: packages::requirements(archive),
             interpreter: OnceLock::new(),
         }
+    }
+
+    /// The folder with the modules' folders.
+    pub(super) fn root(&self) -> &Path {
+        self.unpacked.root()
     }
 
     /// The interpreter that has the packages which the modules need.

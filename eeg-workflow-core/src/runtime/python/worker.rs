@@ -141,7 +141,7 @@ impl Worker {
         let arguments: Vec<OsString> = arguments.collect();
         let interpreter = code.interpreter(setting)?;
         let mut readable = interpreter.readable.clone();
-        readable.extend([setting.support.clone(), code.root.clone()]);
+        readable.extend([setting.support.clone(), code.root().to_owned()]);
         let process = setting.sandbox.spawn(Launch {
             program: &interpreter.program,
             args: &arguments,
@@ -197,7 +197,7 @@ impl Worker {
     ) -> Result<(), PythonError> {
         let configuration = json!({
             "confine": setting.sandbox.bootstrap(&setting.limits, self.slot.number()),
-            "root": code.root,
+            "root": code.root(),
             "modules": code.modules,
             "files": files,
         });

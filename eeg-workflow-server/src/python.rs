@@ -1,0 +1,183 @@
+//! Modules in Python: the runtime that the library is given, made when it is first needed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use eeg_workflow_core::module::{Archive, InstallError, Module, ModuleRuntime, RuntimeError};
+use eeg_workflow_core::runtime::python::{PythonError, PythonOptions as Settings, PythonRuntime};
+use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxError, SandboxKind};
+use serde_json::Value;
+
+use crate::cli::{PythonOptions, SandboxChoice};
+use crate::error::with_causes;
+
+/// A runtime for Python modules that costs nothing until there is one to run: neither a sandbox
+/// is tried out before nor an interpreter started.
+pub(crate) struct Python {
+    settings: Settings,
+    sandbox: Option<SandboxChoice>,
+    allow_unsandboxed: bool,
+    made: OnceLock<Result<PythonRuntime, Unusable>>,
+}
+
+/// Why no Python module can be run. Found out once.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// Code would not be confined, and the operator has not allowed that.
+    #[error(
+        "{0}; Python modules are run without one only if the program is started with \
+         --allow-unsandboxed-python"
+    )]
+    Unconfined(String),
+    /// The runtime's folder cannot be used.
+    #[error(transparent)]
+    Runtime(Arc<PythonError>),
+}
+
+/// How many interpreters there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Workers {
+    pub(crate) all: usize,
+    pub(crate) busy: usize,
+}
+
+impl Python {
+    /// With everything in this folder, which is made when it is needed.
+    pub(crate) fn new(options: &PythonOptions, folder: PathBuf) -> Self {
+        let mut settings = Settings::new(on_path(&options.interpreter), folder);
+        if let Some(workers) = options.workers {
+            settings.max_workers = workers.into();
+        }
+        if let Some(memory) = options.memory {
+            settings.limits.address_space = memory.0;
+        }
+        if let Some(processes) = options.processes {
+            settings.limits.processes = processes.into();
+        }
+        Self {
+            settings,
+            sandbox: options.sandbox,
+            allow_unsandboxed: options.allow_unsandboxed,
+            made: OnceLock::new(),
+        }
+    }
+
+    /// With these times for importing modules and for keeping an interpreter that nobody needs.
+    pub(crate) fn with_times(mut self, import: Duration, idle: Duration) -> Self {
+        self.settings.start_timeout = import;
+        self.settings.idle_timeout = idle;
+        self
+    }
+
+    /// The runtime; the first caller finds out how code can be confined, and logs it.
+    pub(crate) fn runtime(&self) -> Result<&PythonRuntime, Unusable> {
+        self.made.get_or_init(|| self.make()).as_ref().map_err(Unusable::clone)
+    }
+
+    fn make(&self) -> Result<PythonRuntime, Unusable> {
+        let python = self.settings.interpreter.display();
+        let found = self.find_sandbox();
+        if let Err(error) = &found {
+            tracing::warn!(%error, "Python modules are refused");
+        }
+        let (sandbox, why) = found?;
+        match sandbox.kind() {
+            SandboxKind::None => {
+                tracing::warn!(%python, why, "Python modules run WITHOUT a sandbox");
+            }
+            kind => tracing::info!(%python, sandbox = %kind, "Python modules run in a sandbox"),
+        }
+        PythonRuntime::new(self.settings.clone(), sandbox).map_err(|error| {
+            tracing::error!(error = with_causes(&error), "Python modules cannot be run");
+            Unusable::Runtime(Arc::new(error))
+        })
+    }
+
+    /// The sandbox, and why it is none if it is none.
+    fn find_sandbox(&self) -> Result<(Sandbox, String), Unusable> {
+        let found = match self.sandbox {
+            None => Sandbox::detect(),
+            Some(SandboxChoice::Bubblewrap) => Sandbox::new(SandboxKind::Bubblewrap),
+            Some(SandboxChoice::Landlock) => Sandbox::new(SandboxKind::Landlock),
+            Some(SandboxChoice::None) if self.allow_unsandboxed => Sandbox::new(SandboxKind::None),
+            Some(SandboxChoice::None) => {
+                return Err(Unusable::Unconfined("the sandbox is switched off".into()));
+            }
+        };
+        match found {
+            Ok(sandbox) => Ok((sandbox, "it is switched off".into())),
+            Err(error) if self.allow_unsandboxed => {
+                let why = with_causes(&error);
+                let none = Sandbox::new(SandboxKind::None).map_err(|error| unconfined(&error))?;
+                Ok((none, why))
+            }
+            Err(error) => Err(unconfined(&error)),
+        }
+    }
+
+    /// The interpreters, if the runtime was needed at all.
+    pub(crate) fn workers(&self) -> Workers {
+        let runtime = self.made.get().and_then(|made| made.as_ref().ok());
+        let (all, busy) = runtime.map(PythonRuntime::workers).unwrap_or_default();
+        Workers { all, busy }
+    }
+}
+
+fn unconfined(error: &SandboxError) -> Unusable {
+    Unusable::Unconfined(with_causes(error))
+}
+
+impl ModuleRuntime for Python {
+    fn inspect(&self, owner: i64, archive: &Archive) -> Result<Value, RuntimeError> {
+        self.runtime()?.inspect(owner, archive)
+    }
+
+    fn modules(&self, archive: &Archive, listing: &Value) -> Result<Vec<Module>, RuntimeError> {
+        self.runtime()?.modules(archive, listing)
+    }
+
+    fn forget(&self, digest: &str) {
+        if let Ok(runtime) = self.runtime() {
+            runtime.forget(digest);
+        }
+    }
+
+    fn keep(&self, digests: &[&str]) {
+        // Where nothing was ever unpacked there is nothing to look after.
+        if self.settings.folder.is_dir()
+            && let Ok(runtime) = self.runtime()
+        {
+            runtime.keep(digests);
+        }
+    }
+}
+
+/// A runtime that installs packages into this folder, and runs no module.
+pub(crate) fn for_packages(python: &Path, folder: PathBuf) -> Result<PythonRuntime, PythonError> {
+    PythonRuntime::new(Settings::new(on_path(python), folder), Sandbox::new(SandboxKind::None)?)
+}
+
+/// What the runtime says of an archive that was refused, if it is that which refused it.
+pub(crate) fn python_error(error: &InstallError) -> Option<&PythonError> {
+    match error {
+        InstallError::Code(error) => error.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// A program's name as the path that the shell finds for it; a path stays as it is, and so does
+/// the name of what is not there.
+fn on_path(program: &Path) -> PathBuf {
+    if program.components().count() > 1 {
+        return program.to_owned();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(program));
+    places.find(|place| is_program(place)).unwrap_or_else(|| program.to_owned())
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
