@@ -501,3 +501,21 @@ fn python_blocks_stand_inside_of_declarative_ones() {
     assert_eq!(done.text(1), "here");
     assert!(["here", "moved"].contains(&done.text(3).as_str()));
 }
+
+#[test]
+fn processes_that_python_starts_find_its_packages() {
+    let lab = Lab::new();
+    lab.blocks(
+        &["Spawn"],
+        r#"
+import multiprocessing, sys
+
+class Spawn(Block):
+    def execute(self):
+        context = multiprocessing.get_context("spawn")
+        from multiprocessing.util import _args_from_interpreter_flags
+        return str(_args_from_interpreter_flags()), "STRING"
+"#,
+    );
+    assert_eq!(lab.run_block("Spawn", json!({})).completed().text(0), "['-B']");
+}

@@ -427,7 +427,9 @@ impl BlockHost for Arc<RunState> {
     }
 
     fn takers(&self, block: u32, output: usize) -> Takers {
-        let mut takers = Takers { native: self.keeps(block, output), foreign: false };
+        // What a nested run keeps, its block passes on.
+        let kept = self.keeps(block, output);
+        let mut takers = Takers { native: kept, foreign: kept && self.parent.is_some() };
         for delivery in self.plan.deliveries(block) {
             if usize::from(delivery.output) != output {
                 continue;

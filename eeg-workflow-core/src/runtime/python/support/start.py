@@ -23,6 +23,11 @@ def main():
     import site
 
     site.main()
+    # Interpreters that libraries start (multiprocessing, joblib) would be told of `-I -S` too,
+    # and find no packages.
+    import subprocess
+
+    subprocess._args_from_interpreter_flags = lambda: ["-B"]
     from _eeg_workflow import runner
 
     runner.Runner(channel, configuration).serve()
