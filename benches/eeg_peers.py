@@ -1,7 +1,7 @@
 """The other side of the bench `eeg`: the same steps with MNE-Python, and training with Keras.
 
-usage: eeg_peers.py pipeline|train THREADS HEADER
-Prints `step NAME CPU_SECONDS WALL_SECONDS` for each step and `peak MIB`."""
+usage: eeg_peers.py pipeline|small|pictures|train THREADS HEADER
+Prints `step NAME CPU_SECONDS WALL_SECONDS` for each step, `process CPU_SECONDS` and `peak MIB`."""
 import os
 import resource
 import sys
@@ -39,7 +39,35 @@ def pipeline(header, threads):
     step("wavelet", wavelet)
 
 
-def train(threads):
+def pictures(header, threads):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import mne
+
+    mne.set_log_level("ERROR")
+    raw = mne.io.read_raw_brainvision(header, preload=True)
+
+    def plot():
+        figure = plt.figure(figsize=(18, 7), dpi=100)
+        plt.plot(raw.times, raw.get_data().T)
+        figure.savefig(os.devnull, format="png")
+
+    step("plot", plot)
+    raw.filter(0.1, 30.0, fir_design="firwin")
+    events, ids = mne.events_from_annotations(raw)
+    epochs = mne.Epochs(
+        raw, events, event_id=ids, tmin=-0.2, tmax=0.5, baseline=(None, 0), preload=True)
+
+    def image():
+        figures = epochs.plot_image(picks="eeg", combine="mean", show=False)
+        figures[0].savefig(os.devnull, format="png")
+
+    step("epoch-image", image)
+
+
+def train(header, threads):
     os.environ.setdefault("KERAS_BACKEND", "jax")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
@@ -57,6 +85,7 @@ def train(threads):
 
 
 if __name__ == "__main__":
-    mode, threads, header = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    pipeline(header, threads) if mode == "pipeline" else train(threads)
+    part, threads, header = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    {"pictures": pictures, "train": train}.get(part, pipeline)(header, threads)
+    print("process", time.process_time())
     print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python3 -m venv target/eeg-peers
-target/eeg-peers/bin/pip install --quiet mne==1.13.2 pywavelets scikit-learn joblib keras "${KERAS_BACKEND:-jax}"
+target/eeg-peers/bin/pip install --quiet mne==1.13.2 matplotlib pywavelets scikit-learn joblib keras "${KERAS_BACKEND:-jax}"
 echo "EEG_PEERS=target/eeg-peers/bin/python cargo bench -p benches --bench eeg"

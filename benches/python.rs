@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use eeg_workflow_core::block::{PortType, Value};
+use eeg_workflow_core::block::Value;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Report, RunOptions, RunStatus};
 use eeg_workflow_core::module::{ArchiveLimits, Module, ModuleLibrary, ModuleRuntime, Owner};

@@ -1,11 +1,13 @@
 //! The EEG blocks in workflows: what they declare, show and pass on.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod edf_files;
 mod eeg_support;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use edf_files::{eeg, file, rich, volts};
 use eeg_support::{json, marker, reference, wave, written};
 use eeg_workflow_core::block::{Display, Field, FileRoots, Port};
 use eeg_workflow_core::builtin;
@@ -145,6 +147,54 @@ fn a_recording_goes_through_all_blocks() {
     let picked = report.output(index, 0).unwrap().downcast_ref::<Recording>().unwrap();
     let gain = 1e-6 * 0.1;
     assert_eq!(picked.channel(0).unwrap(), samples.row(2).mapv(|v| f64::from(v) * gain).to_vec());
+}
+
+#[test]
+fn a_recording_of_any_format_is_read_by_any_file_of_its_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = wave(3, 60);
+    written(&folder.path().join("set.vhdr"), &samples, vec![marker("Stimulus", "S  7", 30, 1)]);
+    // Annotations, channels of two rates, a trigger line; a recording whose triggers are its events.
+    let mut status = eeg("Status", vec![vec![0, 5, 5], vec![0, 300, 0]]);
+    status.range = ["-8388608", "8388607", "-8388608", "8388607"];
+    let amplifier = [eeg("A1", vec![vec![1, 2, 3], vec![4, 5, 6]]), status];
+    for (name, bytes) in [
+        ("plus.edf", rich(2)),
+        ("plus.bdf", rich(3)),
+        ("no ending", rich(3)),
+        ("amplifier.bdf", file(3, "24BIT", "1", &amplifier)),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let set = ("(3, 60)", "['C1', 'C2', 'C3']", "{'Stimulus/S  7': 7}", 1e-6 * 0.1 * -32768.0);
+    let notes = "{'Fz': 1, 'one': 2, 'two': 3, '仰': 4}";
+    let plus = ("(3, 60)", "['Fz', 'Resp', 'Status']", notes, volts(21));
+    let triggers = ("(2, 6)", "['A1', 'Status']", "{'300': 300, '5': 5}", volts(4));
+    for (name, (shape, channels, events, fourth)) in [
+        ("set.vhdr", set),
+        ("set.eeg", set),
+        ("set.vmrk", set),
+        ("plus.edf", plus),
+        ("plus.bdf", plus),
+        ("no ending", plus),
+        ("amplifier.bdf", triggers),
+    ] {
+        let plan = plan(
+            &[
+                ("OfflineDataProvider", json!({"EEG File": format!("Home/{name}")})),
+                ("ChannelNames", json!({})),
+                ("EventAndIds", json!({})),
+            ],
+            &[(1, 2), (1, 3)],
+        );
+        let report = run(&plan, folder.path());
+        assert_eq!(text(&plan, &report, 1), shape, "{name}");
+        assert_eq!(text(&plan, &report, 2), channels, "{name}");
+        assert_eq!(text(&plan, &report, 3), events, "{name}");
+        let index = plan.index_of(&BlockId::Integer(1)).unwrap();
+        let read = report.output(index, 0).unwrap().downcast_ref::<Recording>().unwrap();
+        assert_eq!(read.channel(0).unwrap()[3], fourth, "{name}");
+    }
 }
 
 #[test]

@@ -2,103 +2,17 @@
 //! and no panic on whatever bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod edf_files;
 mod eeg_support;
 
 use std::fs;
 
+use edf_files::{Signal, eeg, file, rich, tals, volts};
 use eeg_support::{json, number, numbers, reference, same_bits, strings};
 use eeg_workflow_core::eeg::formats::edf::{EdfError, Header, parse};
 use eeg_workflow_core::eeg::{ChannelKind, EventNumbering, Recording, read, read_inside};
 use proptest::prelude::*;
 use serde_json::Value;
-
-/// A signal of a made-up file: label, unit, physical and digital range, prefiltering.
-#[derive(Clone)]
-struct Signal {
-    label: &'static str,
-    unit: &'static [u8],
-    range: [&'static str; 4],
-    prefilter: &'static str,
-    /// Samples, or three or two bytes of text each, for each record.
-    records: Vec<Samples>,
-}
-
-#[derive(Clone)]
-enum Samples {
-    Numbers(Vec<i32>),
-    Text(Vec<u8>, usize),
-}
-
-const EEG: [&str; 4] = ["-100", "300.5", "-2000", "2047"];
-
-fn eeg(label: &'static str, records: Vec<Vec<i32>>) -> Signal {
-    let records = records.into_iter().map(Samples::Numbers).collect();
-    Signal { label, unit: b"uV", range: EEG, prefilter: "", records }
-}
-
-fn tals(width: usize, records: &[&[u8]]) -> Signal {
-    let samples = records.iter().map(|r| r.len()).max().unwrap().div_ceil(width) + 1;
-    let records = records.iter().map(|text| Samples::Text(text.to_vec(), samples)).collect();
-    let label = if width == 3 { "BDF Annotations" } else { "EDF Annotations" };
-    Signal { label, unit: b"", range: ["-1", "1", "-32768", "32767"], prefilter: "", records }
-}
-
-/// A file of these signals. `width` 2 is EDF, 3 is BDF.
-fn file(width: usize, kind: &str, duration: &str, signals: &[Signal]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut put = |text: &[u8], width: usize| {
-        assert!(text.len() <= width);
-        bytes.extend_from_slice(text);
-        bytes.extend(std::iter::repeat_n(b' ', width - text.len()));
-    };
-    put(if width == 3 { b"\xffBIOSEMI" } else { b"0" }, 8);
-    put(b"X X X X", 80);
-    put(b"Startdate 29-FEB-2024 X X X", 80);
-    put(b"29.02.24", 8);
-    put(b"23.59.58", 8);
-    put((256 * (signals.len() + 1)).to_string().as_bytes(), 8);
-    put(kind.as_bytes(), 44);
-    put(b"-1", 8);
-    put(duration.as_bytes(), 8);
-    put(signals.len().to_string().as_bytes(), 4);
-    signals.iter().for_each(|s| put(s.label.as_bytes(), 16));
-    signals.iter().for_each(|_| put(b"", 80));
-    signals.iter().for_each(|s| put(s.unit, 8));
-    for k in 0..4 {
-        signals.iter().for_each(|s| put(s.range[k].as_bytes(), 8));
-    }
-    signals.iter().for_each(|s| put(s.prefilter.as_bytes(), 80));
-    for s in signals {
-        let samples = match &s.records[0] {
-            Samples::Numbers(numbers) => numbers.len(),
-            Samples::Text(_, samples) => *samples,
-        };
-        put(samples.to_string().as_bytes(), 8);
-    }
-    signals.iter().for_each(|_| put(b"", 32));
-    for record in 0..signals[0].records.len() {
-        for s in signals {
-            match &s.records[record] {
-                Samples::Numbers(numbers) => {
-                    let stored = numbers.iter().flat_map(|n| n.to_le_bytes()[..width].to_vec());
-                    bytes.extend(stored);
-                }
-                Samples::Text(text, samples) => {
-                    bytes.extend_from_slice(text);
-                    bytes.extend(std::iter::repeat_n(0, samples * width - text.len()));
-                }
-            }
-        }
-    }
-    bytes
-}
-
-/// What a made-up EEG signal's stored number is in volts.
-fn volts(stored: i32) -> f64 {
-    let gain = (300.5 - -100.0) / (2047.0 - -2000.0);
-    let offset = -100.0 - -2000.0 * gain;
-    (f64::from(stored) * gain + offset) * 1e-6
-}
 
 fn notes(recording: &Recording) -> Vec<(f64, f64, &str)> {
     recording.annotations().iter().map(|a| (a.onset, a.duration, a.description.as_str())).collect()
@@ -106,25 +20,6 @@ fn notes(recording: &Recording) -> Vec<(f64, f64, &str)> {
 
 fn events(recording: &Recording) -> Vec<(i64, i32)> {
     recording.events().unwrap().rows.iter().map(|e| (e.sample, e.id)).collect()
-}
-
-/// A file of every kind of thing: two rates, annotations in two signals, a trigger line.
-fn rich(width: usize) -> Vec<u8> {
-    let slow = |k: i32| (0..5).map(|t| 40 * t + k).collect::<Vec<_>>();
-    let fast = |k: i32| (0..20).map(|t| 7 * t - k).collect::<Vec<_>>();
-    let mut status = eeg("Status", vec![vec![3; 20], vec![9; 20], vec![0; 20]]);
-    status.range = ["0", "1", "0", "1"];
-    let signals = [
-        eeg("Fz", (0..3).map(fast).collect()),
-        eeg("Resp", (0..3).map(slow).collect()),
-        tals(
-            width,
-            &[b"+0\x14\x14\0+0.5\x150.25\x14one\x14two\x14\0", b"+1\x14\x14", b"+2\x14\x14"],
-        ),
-        status,
-        tals(width, &[b"+1.5\x14\xe4\xbb\xb0\x14\0", b"", b"+2.25\x14Fz\x14"]),
-    ];
-    file(width, if width == 3 { "BDF+C" } else { "EDF+C" }, "1", &signals)
 }
 
 #[test]
@@ -298,10 +193,12 @@ fn annotations_have_onset_duration_and_text() {
 #[test]
 fn annotations_count_from_a_first_sample_within_a_second() {
     let data = eeg("A", vec![vec![0; 10]; 2]);
-    let first = b"+0.35\x14\x14\0+0.85\x141\x14\0-1\x142\x14\0+1.1\x14f\xfcnf@@A\x14";
+    let first =
+        b"+0.35\x14\x14at once\x14\0+0.85\x141\x141@@A\x14\0-1\x142\x14\0+1.1\x14f\xfcnf@@A\x14";
     let second = b"+1.35\x14\x14\0garbage\0+1.1\x14f\xfcnf@@A\x14a@@b\x14\0+9\x14late\x14";
     let recording = parse(file(2, "EDF+C", "1", &[data, tals(2, &[first, second])])).unwrap();
-    let expected = [(0.5, 0.0, "1"), (0.75, 0.0, "fünf"), (0.75, 0.0, "a@@b")];
+    let expected =
+        [(0.0, 0.0, "at once"), (0.5, 0.0, "1"), (0.75, 0.0, "fünf"), (0.75, 0.0, "a@@b")];
     assert_eq!(notes(&recording), expected);
     // In whole seconds, as in MNE.
     let date = recording.info().meas_date.unwrap();
@@ -369,10 +266,10 @@ fn slower_channels_are_resampled_and_slower_triggers_held() {
         let at = |k: usize| (2000.0 * (k as f64 * std::f64::consts::TAU / n as f64).sin()).round();
         vec![(0..n).map(|k| at(k) as i32).collect(); 3]
     };
-    let mut trigger = eeg("trigger", vec![vec![0, 1, 1], vec![2, 2, 0], vec![0, 4, 0]]);
+    let mut trigger = eeg("trigger", vec![vec![0, 1, 1], vec![2, 2, 0], vec![0, 0x2_0004, 0]]);
     trigger.range = ["0", "1", "0", "1"];
     let signals = [eeg("fast", wave(200)), eeg("slow", wave(50)), trigger];
-    let recording = parse(file(2, "", "1", &signals)).unwrap();
+    let recording = parse(file(3, "", "1", &signals)).unwrap();
     assert_eq!((recording.shape(), recording.sfreq()), ((3, 600), 200.0));
     let (fast, slow) = (recording.channel(0).unwrap(), recording.channel(1).unwrap());
     let worst = fast.iter().zip(&slow).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

@@ -7,7 +7,7 @@ mod eeg_support;
 use std::collections::HashMap;
 
 use eeg_signal::{Worst, channel, largest, note, recording, waves};
-use eeg_support::{json, number, numbers, reference, strings};
+use eeg_support::{expected_recordings, indices, json, number, numbers, reference, strings};
 use eeg_workflow_core::eeg::{
     AverageError, ChannelKind, EpochError, EpochOptions, Epochs, Event, Evoked, FirFilter,
     Recording, Repeated, read,
@@ -15,10 +15,6 @@ use eeg_workflow_core::eeg::{
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
 use serde_json::Value;
-
-fn indices(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|i| i.as_u64().unwrap() as usize).collect()
-}
 
 /// The options of an expected block's `args`.
 fn options(args: &Value) -> EpochOptions {
@@ -107,14 +103,7 @@ fn epochs_and_averages_are_those_of_mne() {
     let Some(folder) = reference() else { return };
     let mut worst = Worst::default();
     let mut cases = 0;
-    for file in std::fs::read_dir(folder.join("expected")).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || ["misc", "quirks", "formats"].contains(&name.as_str()) {
-            continue;
-        }
-        let expected = json(&path);
-        let raw = read(&folder.join(expected["file"].as_str().unwrap())).unwrap();
+    for (name, expected, raw) in expected_recordings(&folder) {
         let input = largest(raw.data().as_slice().unwrap());
         let Some(blocks) = expected["epochs"].as_object() else { continue };
         for (what, case) in blocks {

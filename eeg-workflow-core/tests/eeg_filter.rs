@@ -5,7 +5,7 @@ mod eeg_signal;
 mod eeg_support;
 
 use eeg_signal::{Worst, channel, largest, note, recording, waves};
-use eeg_support::{json, number, numbers, reference, strings};
+use eeg_support::{expected_recordings, indices, json, number, numbers, reference, strings};
 use eeg_workflow_core::eeg::{ChannelKind, FirError, FirFilter, Info, Recording, read};
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -57,8 +57,7 @@ fn coefficients_are_those_of_mne() {
         let (got, wanted) = if expected["h"].is_array() {
             (taps.to_vec(), numbers(&expected["h"]))
         } else {
-            let index = expected["h_index"].as_array().unwrap().iter();
-            let got = index.map(|i| taps[i.as_u64().unwrap() as usize]).collect();
+            let got = indices(&expected["h_index"]).into_iter().map(|i| taps[i]).collect();
             (got, numbers(&expected["h_at_index"]))
         };
         // Far tighter than the rule for data.
@@ -75,14 +74,7 @@ fn recordings_are_filtered_as_mne_filters_them() {
     let Some(folder) = reference() else { return };
     let mut worst = Worst::default();
     let mut compared = 0;
-    for file in std::fs::read_dir(folder.join("expected")).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() || ["misc", "quirks", "formats"].contains(&name.as_str()) {
-            continue;
-        }
-        let expected = json(&path);
-        let raw = read(&folder.join(expected["file"].as_str().unwrap())).unwrap();
+    for (name, expected, raw) in expected_recordings(&folder) {
         let sfreq = raw.sfreq();
         let mut cases: Vec<Value> = expected["filters"].as_array().unwrap().clone();
         let mut stop = expected["bandstop_l90_h20"].clone();
@@ -101,12 +93,7 @@ fn recordings_are_filtered_as_mne_filters_them() {
             assert_eq!(filter.too_long_for(&raw).is_some(), warned, "{name} {low:?} {high:?}");
             let filtered = filter.apply(raw.clone());
             let at = format!("{name} {low:?} {high:?}");
-            let index: Vec<usize> = case["sample_index"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|i| i.as_u64().unwrap() as usize)
-                .collect();
+            let index = indices(&case["sample_index"]);
             for (c, values) in
                 strings(&case["channels"]).iter().zip(case["values"].as_array().unwrap())
             {
@@ -173,12 +160,7 @@ fn notches_are_those_of_mne() {
         let raw = read(&folder.join(expected["file"].as_str().unwrap())).unwrap();
         let notch = &expected["extras"]["notch_50"];
         let filtered = FirFilter::notch(raw.sfreq(), &[50.0]).unwrap().apply(raw.clone());
-        let index: Vec<usize> = notch["sample_index"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|i| i.as_u64().unwrap() as usize)
-            .collect();
+        let index = indices(&notch["sample_index"]);
         for (c, values) in
             strings(&notch["channels"]).iter().zip(notch["values"].as_array().unwrap())
         {

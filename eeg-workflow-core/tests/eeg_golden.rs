@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use eeg_signal::{Worst, channel, largest, note};
-use eeg_support::{json, number, numbers, reference, strings};
+use eeg_support::{indices, json, number, numbers, reference, strings};
 use eeg_workflow_core::eeg::{
     Annotation, ArtifactLimits, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
     PowerSpectrum, Recording, WelchOptions, read,
@@ -50,8 +50,7 @@ fn check(got: &Recording, expected: &Value, what: &str, worst: &mut Worst) {
     let input = largest(recording(vec![]).data().as_slice().unwrap());
     for (c, values) in expected["values"].as_array().unwrap().iter().enumerate() {
         let row = got.channel(c).unwrap();
-        let index = expected["index"].as_array().unwrap().iter();
-        let some: Vec<f64> = index.map(|i| row[i.as_u64().unwrap() as usize]).collect();
+        let some: Vec<f64> = indices(&expected["index"]).into_iter().map(|i| row[i]).collect();
         worst.note(what, &format!("channel {c}"), &some, &numbers(values), largest(&row), input);
     }
 }
@@ -184,8 +183,8 @@ fn real_recordings_are_changed_as_mne_changes_them() {
             {
                 let place = raw.channel_names().position(|n| n == *c).unwrap();
                 let (x, y) = (raw.channel(place).unwrap(), got.channel(place).unwrap());
-                let index = case["sample_index"].as_array().unwrap().iter();
-                let some: Vec<f64> = index.map(|i| y[i.as_u64().unwrap() as usize]).collect();
+                let index = indices(&case["sample_index"]);
+                let some: Vec<f64> = index.into_iter().map(|i| y[i]).collect();
                 // The reference is the size of the other channels.
                 let input = largest(raw.data().as_slice().unwrap()).max(largest(&x));
                 worst.note(what, name, &some, &numbers(values), largest(&y), input);

@@ -295,6 +295,41 @@ fn training_tells_loss_and_accuracy_of_each_epoch() {
 }
 
 #[test]
+fn ids_without_a_class_and_classes_without_vectors_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let (sender, events) = mpsc::channel::<Event>();
+    let files = Some(FileRoots::new(folder.path()));
+    let options = RunOptions { listener: Some(Arc::new(sender)), files, ..RunOptions::default() };
+    let blocks = [
+        provider(),
+        ("EpochExtraction", json!({})),
+        ("WaveletTransform", json!({"Level": "5"})),
+        ("FeatureLabeling", json!({"Labels": ["2"]})),
+        ("LDA", json!({})),
+        layer(1, "softmax", "0"),
+        classifier("1", "1"),
+        ("FeatureLabeling", json!({"Labels": ["1", "9"]})),
+        ("LDA", json!({})),
+    ];
+    let edges = [(1, 2), (2, 3), (3, 4), (4, 5), (4, 7), (6, 7), (3, 8), (8, 9)];
+    let ran = run_with(&document(&blocks, &edges), options);
+    assert!(ran.failure(5).contains("samples of 1 classes: at least 2 are needed"));
+    let one = ran.failure(7);
+    assert_eq!(one, "parameter \"Number of Classes\": 1 class: there is nothing to tell apart");
+    let none = ran.failure(9);
+    assert_eq!(none, "input \"FeatureVector\": class \"9\" has 0 vectors: at least 2 are needed");
+    let line = |event| if let Event::BlockLog { line, .. } = event { Some(line) } else { None };
+    let lines: Vec<_> = events.into_iter().filter_map(line).collect();
+    for expected in [
+        "40 vectors were dropped: no class lists their event ids",
+        "no vector has the listed event id 9",
+    ] {
+        assert!(lines.iter().any(|line| &**line == expected), "{lines:?}");
+    }
+}
+
+#[test]
 fn training_stops_when_its_time_is_over() {
     let folder = tempfile::tempdir().unwrap();
     recording(folder.path());
@@ -433,7 +468,10 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
     let other = fails(load("Home/other.onnx"), &[]);
     assert!(other.contains("\"Model File\"") && other.contains("ONNX"), "{other}");
     assert!(fails(("LDA", json!({})), &[3]).contains("FeatureLabeling"));
-    assert!(fails(("LDA", json!({"Number of Folds": "21"})), &[4]).contains("20 members"));
+    assert!(
+        fails(("LDA", json!({"Number of Folds": "21"})), &[4])
+            .contains("only 20 vectors are of class \"1\"")
+    );
     assert!(fails(("LDA", json!({"Shrinkage": "2"})), &[4]).contains("from 0 to 1"));
 
     let silent = tempfile::tempdir().unwrap();

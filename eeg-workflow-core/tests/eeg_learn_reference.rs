@@ -3,15 +3,11 @@
 
 mod eeg_support;
 
-use eeg_support::{json, numbers, reference};
+use eeg_support::{expected_recordings, indices, json, numbers, reference};
 use eeg_workflow_core::eeg::{
-    EpochOptions, Epochs, FeatureVectors, FirFilter, Labels, Wavelet, read, train_test_split,
+    EpochOptions, Epochs, FeatureVectors, FirFilter, Labels, Wavelet, train_test_split,
 };
 use serde_json::Value;
-
-fn indices(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect()
-}
 
 #[test]
 fn one_step_of_db1_is_equal_to_the_last_bit() {
@@ -53,16 +49,10 @@ fn splits_are_those_of_scikit_learn() {
 fn wavelet_features_labels_and_splits_of_recordings_are_the_expected_ones() {
     let Some(folder) = reference() else { return };
     let (mut compared, mut worst) = (0, 0.0_f64);
-    for entry in std::fs::read_dir(folder.join("expected")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "json") {
-            continue;
-        }
-        let expected = json(&path);
+    for (_, expected, recording) in expected_recordings(&folder) {
         if expected["wavelet_block_default"].is_null() {
             continue;
         }
-        let recording = read(&folder.join(expected["file"].as_str().unwrap())).unwrap();
         let mut check = |epochs: &Epochs, expected: &Value| {
             let own = FeatureVectors::from_wavelet(epochs, Wavelet::DB1, 1).unwrap();
             assert_eq!(own.len() as u64, expected["n_vectors"].as_u64().unwrap());

@@ -468,3 +468,36 @@ fn a_module_that_cannot_be_used_is_refused_with_the_line_and_can_be_mended() {
     lab.blocks(&["Echo"], ECHO);
     lab.run_block("Echo", json!({})).completed();
 }
+
+#[test]
+fn python_blocks_stand_inside_of_declarative_ones() {
+    let lab = Lab::new();
+    lab.blocks(&["Make", "MakeFast", "Same", "Wait"], HELD);
+    let inner = |id: &str| json!({"id": id, "type": "Same", "module": "Lab.zip:Lab", "values": {}});
+    let manifest = json!({"format": 1, "blocks": [
+        {"name": "Preset", "preset": {"module": "Lab.zip:Lab", "type": "Same", "values": {}}},
+        {"name": "Twice", "workflow": {
+            "document": {
+                "blocks": [inner("a"), inner("b")],
+                "edges": [{"id": 1, "block1": "a", "connector1": ["thing", "output"],
+                    "block2": "b", "connector2": ["thing", "input"]}],
+            },
+            "inputs": [{"name": "thing", "for": {"block": "a", "port": "thing"}}],
+            "outputs": [{"name": "thing", "from": {"block": "b", "port": "thing"}}],
+            "shows": "b",
+        }},
+    ]});
+    lab.install_as(1, "Made.zip", &[("Made/module.json", &manifest.to_string())]).unwrap();
+    let document = workflow(
+        &[
+            (1, "Make", json!({})),
+            (2, "Made.zip:Made/Preset", json!({})),
+            (3, "Made.zip:Made/Twice", json!({})),
+            (4, "Same", json!({})),
+        ],
+        &[(1, "thing", 2, "thing"), (2, "thing", 3, "thing"), (3, "thing", 4, "thing")],
+    );
+    let done = lab.run_with(&document, |options| options.keep = Default::default()).completed();
+    assert_eq!(done.text(1), "here");
+    assert!(["here", "moved"].contains(&done.text(3).as_str()));
+}

@@ -415,3 +415,53 @@ fn a_large_recording_is_used_by_mne_where_it_was_put() {
         assert_eq!(bytes, 64.0 * 600_000.0 * 8.0);
     }
 }
+
+/// What code of laboratories does beside its work.
+#[rustfmt::skip]
+const HABITS: [&str; 22] = [
+    "import tqdm; result = sum(tqdm.tqdm(range(3)))",
+    "import joblib; result = joblib.Parallel(n_jobs=2, prefer='threads')(joblib.delayed(abs)(i) for i in range(3))",
+    "import joblib; result = joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(3))",
+    "import multiprocessing\nwith multiprocessing.Pool(2) as pool: result = pool.map(double, [1, 2])",
+    "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as pool: result = list(pool.map(double, [1, 2]))",
+    "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as pool: result = list(pool.map(double, [1, 2]))",
+    "import mne; mne.set_config('MNE_USE_CUDA', 'false'); result = mne.get_config('MNE_USE_CUDA')",
+    "import mne; mne.set_log_level('INFO'); mne.sys_info(fid=open('info.txt', 'w')); result = 'ok'",
+    "import mne, numpy as np; raw = mne.io.RawArray(np.random.randn(5, 5000), mne.create_info(5, 250., 'eeg'))\nica = mne.preprocessing.ICA(3, random_state=1, max_iter=50).fit(raw); result = ica.n_components_",
+    "import mne, numpy as np; raw = mne.io.RawArray(np.random.randn(5, 5000), mne.create_info(5, 250., 'eeg'))\nresult = raw.compute_psd(n_jobs=2).get_data().shape",
+    "import mne, numpy as np; raw = mne.io.RawArray(np.random.randn(3, 5000), mne.create_info(['Fz','Cz','Pz'], 250., 'eeg'))\nraw.set_montage('standard_1020'); raw.compute_psd().plot_topomap(show=False); result = 'ok'",
+    "import mne, numpy as np; e = mne.EpochsArray(np.random.randn(9, 3, 200), mne.create_info(3, 250., 'eeg'))\nresult = e.compute_tfr('morlet', freqs=[10, 20], n_cycles=2, average=True, verbose=True).data.shape",
+    "import mne, numpy as np; raw = mne.io.RawArray(np.random.randn(3, 5000), mne.create_info(3, 250., 'eeg'))\nraw.save('a_raw.fif', overwrite=True); result = mne.io.read_raw_fif('a_raw.fif').n_times",
+    "import os, getpass, platform, socket, locale, time; result = (os.path.expanduser('~') == os.environ['HOME'], getpass.getuser(), locale.getpreferredencoding(), os.cpu_count(), time.tzname)",
+    "import tempfile, os; f = tempfile.NamedTemporaryFile(); d = tempfile.mkdtemp(); open('out.csv', 'w').write('x'); result = os.path.exists('out.csv')",
+    "import matplotlib.pyplot as plt; plt.figure(); plt.title('\u{3b1} \u{b5}V \u{160}'); plt.savefig('a.pdf'); plt.show(); result = 'ok'",
+    "from sklearn.model_selection import cross_val_score; from sklearn.svm import SVC; import numpy as np\nresult = cross_val_score(SVC(), np.random.randn(40, 4), [0, 1] * 20, cv=4, n_jobs=2).shape",
+    "import jax, jax.numpy as jnp; result = float(jax.jit(jnp.sum)(jnp.ones(1000))), jax.devices()[0].platform",
+    "import keras; m = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)]); m.save('m.h5'); m.summary(); result = keras.models.load_model('m.h5').count_params()",
+    "import subprocess; result = subprocess.run(['ls', '/'], capture_output=True).returncode",
+    "import sqlite3, ssl, ctypes, decimal, lzma, bz2; result = sqlite3.connect('x.db').execute('select 1').fetchone()",
+    "import warnings, logging; warnings.warn('careful'); logging.getLogger().setLevel('INFO'); logging.info('hello'); result = 'ok'",
+];
+
+#[test]
+#[ignore = "needs a Python with mne"]
+fn what_code_of_laboratories_does_beside_its_work_does_not_fail() {
+    let lab = with_mne(|_| {});
+    let source = include_str!("real_mne/Habits.py");
+    lab.install(&[("Lab/__init__.py", source)]).unwrap_or_else(|error| panic!("{error:?}"));
+    let mut failed = Vec::new();
+    for code in HABITS {
+        let done = lab.run_block("Habit", json!({ "code": code }));
+        let first: String = code.chars().take(70).collect();
+        match done.report.failures().first() {
+            None => {
+                eprintln!("{:5.1} s {first}: {}", done.report.elapsed().as_secs_f64(), done.text(0))
+            }
+            Some((_, error)) => failed.push(format!("{first}: {}", error.details())),
+        }
+        // A worker that is not used again costs the next block the imports.
+        let left = done.lines(0).into_iter().filter(|line| line.contains("is not used again"));
+        failed.extend(left.map(|line| format!("{first}: {line}")));
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}

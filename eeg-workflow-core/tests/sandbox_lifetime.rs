@@ -14,7 +14,7 @@ use std::{env, fs, thread};
 
 use eeg_workflow_core::runtime::sandbox::{Limits, ProcessEnd, Sandbox, SandboxKind};
 use sandbox_support::{
-    LONG, Playground, is_root, kinds, note, nothing, processes_with, run_again_as_others,
+    FOLDER, LONG, Playground, is_root, kinds, note, nothing, processes_with, run_again_as_others,
 };
 
 /// No process has this in its command line.
@@ -380,9 +380,11 @@ fn under_bubblewrap_processes_end_with_the_host() {
         return note(&format!("NOT TRIED: the end of the host under bubblewrap: {error}"));
     }
     let mark = mark("host");
+    let left_behind = tempfile::tempdir_in("/var/tmp").unwrap();
     let mut host = Command::new(env::current_exe().unwrap())
         .args(["--exact", "under_bubblewrap_processes_end_with_the_host", "--nocapture"])
         .env(HOST, &mark)
+        .env(FOLDER, left_behind.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -328,6 +328,7 @@ fn epochs_averages_features_and_models_are_saved_in_their_formats() {
         block(4, "WaveletTransform", "{}"),
         block(5, "FeatureLabeling", "{\"Labels\":[\"1\",\"2\"]}"),
         block(6, "LDA", "{\"Folds\":\"2\"}"),
+        block(7, "EpochAveraging", "{\"Per Condition\":\"true\"}"),
     ];
     let edges = [
         edge(1, 2, "EEGData", "EEGData"),
@@ -335,11 +336,18 @@ fn epochs_averages_features_and_models_are_saved_in_their_formats() {
         edge(2, 4, "Epochs", "Epochs"),
         edge(4, 5, "FeatureVector", "FeatureVector"),
         edge(5, 6, "FeatureVector", "FeatureVector"),
+        edge(2, 7, "Epochs", "Epochs"),
     ];
     let place = Place::new(&workflow(&blocks, &edges));
     write_recording(&place);
     let mut arguments = vec!["run", "w.json", "--files", "."];
-    let saves = ["2.Epochs=e.npy", "3.Epochs=a.npy", "4.FeatureVector=f.npy", "6.Model=m.onnx"];
+    let saves = [
+        "2.Epochs=e.npy",
+        "3.Epochs=a.npy",
+        "4.FeatureVector=f.npy",
+        "6.Model=m.onnx",
+        "7.Epochs=c.npy",
+    ];
     for save in saves {
         arguments.extend(["--save", save]);
     }
@@ -350,11 +358,23 @@ fn epochs_averages_features_and_models_are_saved_in_their_formats() {
         ("e.npy", "(10, 3, 176,)", 10 * 3 * 176),
         ("a.npy", "(3, 176,)", 3 * 176),
         ("f.npy", "(10, 264,)", 10 * 264),
+        ("c.npy", "(2, 3, 176,)", 2 * 3 * 176),
     ] {
         let bytes = read(name);
         let header = text(&bytes[..128]);
         assert!(header.contains(&format!("'shape': {shape}")), "{name}: {header}");
         assert_eq!(bytes.len(), 128 + 8 * values, "{name}");
+    }
+    // Each condition has half of the epochs, so their mean is the average of all.
+    let numbers = |name: &str| -> Vec<f64> {
+        let bytes = read(name);
+        bytes[128..].chunks_exact(8).map(|v| f64::from_le_bytes(v.try_into().unwrap())).collect()
+    };
+    let (pooled, conditions) = (numbers("a.npy"), numbers("c.npy"));
+    let (first, second) = conditions.split_at(pooled.len());
+    assert_ne!(first, second);
+    for ((pooled, first), second) in pooled.iter().zip(first).zip(second) {
+        assert!((pooled - (first + second) / 2.0).abs() < 1e-15, "{pooled} {first} {second}");
     }
     assert!(text(&read("m.onnx")).contains("class_labels"));
 

@@ -41,7 +41,8 @@ pub trait BlockHost: Any + Send + Sync {
 pub struct Takers {
     /// Blocks of this program, or whoever reads the report of the run.
     pub native: bool,
-    /// Blocks that [check the values they get by themselves](BlockSpec::checks_own_values).
+    /// Blocks that [check the values they get by themselves](BlockSpec::checks_own_values), or
+    /// that may pass the value on to such.
     pub foreign: bool,
 }
 

@@ -158,8 +158,9 @@ impl FeatureVectors {
             let (vectors, event_ids) = (values.nrows(), event_ids.len());
             return Err(FeatureError::Shape { vectors, event_ids });
         }
-        let values = Arc::new(values.as_standard_layout().into_owned());
-        Ok(Self { values, event_ids: event_ids.into(), classes: None })
+        let standard = values.is_standard_layout();
+        let values = if standard { values } else { values.as_standard_layout().into_owned() };
+        Ok(Self { values: Arc::new(values), event_ids: event_ids.into(), classes: None })
     }
 
     /// A vector for each epoch: for each channel in order the approximation coefficients after
@@ -180,7 +181,7 @@ impl FeatureVectors {
         let samples = epochs.sample_count();
         let count = (0..level).fold(samples, |n, _| wavelet.coefficient_count(n));
         let vectors = Self::of_channels(epochs, count, |channel, features| {
-            features.copy_from_slice(&wavelet.approximation(channel, level));
+            wavelet.approximate(channel, level, features);
         })?;
         vectors.with_unit_norm(epochs)
     }
@@ -253,12 +254,14 @@ impl FeatureVectors {
     }
 
     fn finite(self, epochs: &Epochs) -> Result<Self, FeatureError> {
-        for (vector, (sample, id)) in self.values.rows().into_iter().zip(named(epochs)) {
-            if let Some(value) = vector.iter().copied().find(|v| !v.is_finite()) {
-                return Err(FeatureError::NotFinite { sample, id, value });
-            }
+        let flat = self.values.as_slice().unwrap_or_default();
+        let vectors = flat.par_chunks_exact(self.feature_count().max(1));
+        let odd: Vec<Option<f64>> =
+            vectors.map(|vector| vector.iter().copied().find(|v| !v.is_finite())).collect();
+        match odd.into_iter().zip(named(epochs)).find_map(|(v, named)| Some((v?, named))) {
+            Some((value, (sample, id))) => Err(FeatureError::NotFinite { sample, id, value }),
+            None => Ok(self),
         }
-        Ok(self)
     }
 
     /// The same vectors, each divided by its Euclidean norm. `epochs` are what they were made
@@ -267,17 +270,20 @@ impl FeatureVectors {
     /// # Errors
     /// [`FeatureError::ZeroNorm`].
     pub fn with_unit_norm(mut self, epochs: &Epochs) -> Result<Self, FeatureError> {
-        let values = Arc::make_mut(&mut self.values);
-        for (mut vector, (sample, id)) in values.rows_mut().into_iter().zip(named(epochs)) {
-            // Volts squared are tiny: scaled by the largest first, nothing underflows.
-            let largest = vector.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            let norm = largest * vector.iter().map(|v| (v / largest).powi(2)).sum::<f64>().sqrt();
-            if largest == 0.0 {
-                return Err(FeatureError::ZeroNorm { sample, id });
-            }
-            vector.iter_mut().for_each(|v| *v /= norm);
+        let features = self.feature_count().max(1);
+        let flat = Arc::make_mut(&mut self.values).as_slice_mut().unwrap_or_default();
+        let norms: Vec<f64> = flat
+            .par_chunks_exact_mut(features)
+            .map(|vector| {
+                let norm = norm(vector);
+                vector.iter_mut().for_each(|v| *v /= norm);
+                norm
+            })
+            .collect();
+        match norms.into_iter().zip(named(epochs)).find(|(norm, _)| *norm == 0.0) {
+            Some((_, (sample, id))) => Err(FeatureError::ZeroNorm { sample, id }),
+            None => Ok(self),
         }
-        Ok(self)
     }
 
     /// The vectors whose event id some label lists, in their order, with their classes: class i
@@ -350,6 +356,28 @@ impl FeatureVectors {
     pub fn byte_size(&self) -> usize {
         self.values.len() * size_of::<f64>() + self.len() * size_of::<(i32, usize)>()
     }
+}
+
+/// The Euclidean norm.
+fn norm(vector: &[f64]) -> f64 {
+    let direct = squares(vector, |v| v).sqrt();
+    // Where squares are too small or too large for a float, all is scaled by the largest first.
+    if (1e-140..1e140).contains(&direct) {
+        return direct;
+    }
+    let largest = vector.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    if largest == 0.0 { 0.0 } else { largest * squares(vector, |v| v / largest).sqrt() }
+}
+
+/// The sum of squares, as several sums side by side.
+fn squares(vector: &[f64], scaled: impl Fn(f64) -> f64) -> f64 {
+    let (eights, rest) = vector.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, v)| *sum += scaled(*v).powi(2));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, v)| *sum += scaled(*v).powi(2));
+    sums.iter().sum()
 }
 
 /// The epochs by event id, those of one id by time.

@@ -95,6 +95,16 @@ impl Wavelet {
         }
         approximation
     }
+
+    /// As [`Self::approximation`] of at least one level, into `out`, which has room for just that.
+    pub(super) fn approximate(self, signal: &[f64], level: u32, out: &mut [f64]) {
+        if level > 1 {
+            let finer = self.approximation(signal, level - 1);
+            convolve(&finer, self.low_pass, out);
+        } else {
+            convolve(signal, self.low_pass, out);
+        }
+    }
 }
 
 impl FromStr for Wavelet {
@@ -119,7 +129,21 @@ fn convolved(signal: &[f64], filter: &[f64]) -> Vec<f64> {
     if signal.is_empty() {
         return Vec::new();
     }
-    let count = (signal.len() + filter.len() - 1) / 2;
+    let mut out = vec![0.0; (signal.len() + filter.len() - 1) / 2];
+    convolve(signal, filter, &mut out);
+    out
+}
+
+/// As [`convolved`] of a signal that is not empty, into what has that length.
+fn convolve(signal: &[f64], filter: &[f64], out: &mut [f64]) {
+    if let [newer, older] = filter {
+        let (pairs, rest) = signal.as_chunks();
+        let last = rest.first().map(|last| [*last, *last]);
+        for (out, [a, b]) in out.iter_mut().zip(pairs.iter().copied().chain(last)) {
+            *out = newer * b + older * a;
+        }
+        return;
+    }
     let at = |k: usize| {
         let newest = 2 * k + 1;
         // Inside, the newest sample first: the order in which the filter goes.
@@ -131,7 +155,7 @@ fn convolved(signal: &[f64], filter: &[f64]) -> Vec<f64> {
         let newest = isize::try_from(newest).unwrap_or(isize::MAX);
         (0..).zip(filter).map(|(j, h)| h * mirrored(signal, newest - j)).sum::<f64>()
     };
-    (0..count).map(at).collect()
+    out.iter_mut().enumerate().for_each(|(k, out)| *out = at(k));
 }
 
 /// The sample at a place that may lie outside: `… x1 x0 | x0 x1 … xn | xn xn-1 …`, repeated as

@@ -12,8 +12,8 @@ use super::wires::{Claim, Wires};
 use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
 use crate::block::ledger::{Charge, Ledger};
 use crate::block::{
-    BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, FileRoots, Inputs,
-    Outputs, Slot, Stop, Takers, Value,
+    BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, Execution, FileRoots,
+    Inputs, Outputs, Slot, Stop, Takers, Value,
 };
 use crate::workflow::{BlockIndex, Plan};
 
@@ -432,12 +432,11 @@ impl BlockHost for Arc<RunState> {
             if usize::from(delivery.output) != output {
                 continue;
             }
-            let target = self.plan.node(delivery.target);
-            if target.is_some_and(|node| node.block.spec().is_checking_own_values()) {
-                takers.foreign = true;
-            } else {
-                takers.native = true;
-            }
+            let Some(target) = self.plan.node(delivery.target) else { continue };
+            let checks = target.block.spec().is_checking_own_values();
+            // A block that waits may pass the value on to one of either sort.
+            takers.native |= !checks;
+            takers.foreign |= checks || target.block.spec().execution_class() == Execution::Wait;
         }
         takers
     }

@@ -76,11 +76,13 @@ impl Block for PresetBlock {
         for parameter in self.spec.parameters() {
             values.insert(parameter.name.clone(), to_json(cx.value(&parameter.name)));
         }
-        let parameters = Parameters::resolve(self.inner.spec(), |name| values.get(name));
-        let parameters = parameters.map_err(|errors| match errors.into_iter().next() {
-            Some(error) => BlockError::from_error(error),
-            None => BlockError::new("a parameter cannot be used"),
-        })?;
+        let inner = self.inner.spec();
+        let (parameters, errors) = Parameters::resolve_all(inner, |name| values.get(name));
+        if let Some(error) = errors.into_iter().next()
+            && !inner.is_checking_own_values()
+        {
+            return Err(BlockError::from_error(error));
+        }
         let cx = Context { spec: self.inner.spec(), parameters: &parameters, ..*cx };
         self.inner.run(&cx, inputs)
     }

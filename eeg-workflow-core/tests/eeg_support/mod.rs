@@ -26,6 +26,16 @@ pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+/// The recordings that there are expected numbers of: name, numbers, what is read.
+pub fn expected_recordings(folder: &Path) -> impl Iterator<Item = (String, Value, Recording)> {
+    let files = std::fs::read_dir(folder.join("expected")).unwrap();
+    files.map(|file| file.unwrap().path()).filter(|path| path.is_file()).filter_map(|path| {
+        let expected = json(&path);
+        let raw = read(&folder.join(expected["file"].as_str()?)).unwrap();
+        Some((path.file_stem().unwrap().to_string_lossy().into_owned(), expected, raw))
+    })
+}
+
 /// A number, or the word for one that JSON has not.
 pub fn number(value: &Value) -> f64 {
     match value {
@@ -36,6 +46,10 @@ pub fn number(value: &Value) -> f64 {
 
 pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(number).collect()
+}
+
+pub fn indices(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|i| i.as_u64().unwrap() as usize).collect()
 }
 
 pub fn strings(value: &Value) -> Vec<&str> {

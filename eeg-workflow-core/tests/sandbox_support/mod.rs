@@ -67,6 +67,8 @@ pub(crate) fn confining() -> Vec<Sandbox> {
 
 /// Name of the variable that says as whom a test program was started by another.
 pub(crate) const AGAIN: &str = "EEG_SANDBOX_AGAIN";
+/// Name of the variable that says where the folders of tests are made.
+pub(crate) const FOLDER: &str = "EEG_SANDBOX_FOLDER";
 const PYTHON: &str = "EEG_SANDBOX_PYTHON";
 
 fn whoami() -> String {
@@ -175,7 +177,8 @@ impl Playground {
         static SLOTS: AtomicU32 = AtomicU32::new(0);
         let slot = SLOTS.fetch_add(1, Ordering::Relaxed);
         // Not below /tmp, where there is another one in a sandbox.
-        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        let parent = env::var_os(FOLDER).unwrap_or("/var/tmp".into());
+        let folder = tempfile::tempdir_in(parent).unwrap();
         for name in ["code", "files", "scratch"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }

@@ -66,8 +66,9 @@ pub(super) fn write(saves: &[Save], report: &Report) -> Result<(), Failure> {
 }
 
 /// Arrays and what is made of arrays (recordings: channels × samples; epochs: epochs × channels ×
-/// samples; averages: channels × samples; features: vectors × features) as `.npy`, models in the
-/// format of the file's ending, other values as JSON.
+/// samples; averages: channels × samples, several averages: averages × channels × samples;
+/// features: vectors × features) as `.npy`, models in the format of the file's ending, other values
+/// as JSON.
 fn write_value(path: &Path, value: &Value) -> io::Result<()> {
     let create = || File::create(path).map(BufWriter::new);
     if let Value::Array(array) = value {
@@ -83,6 +84,9 @@ fn write_value(path: &Path, value: &Value) -> io::Result<()> {
     }
     if let Some(evoked) = value.downcast_ref::<Evoked>() {
         return npy::write(create()?, evoked.data.shape(), evoked.data.iter().copied());
+    }
+    if let Some(averages) = averages(value) {
+        return write_averages(create, &averages);
     }
     if let Some(vectors) = value.downcast_ref::<FeatureVectors>() {
         let features = vectors.values();
@@ -105,6 +109,32 @@ fn write_value(path: &Path, value: &Value) -> io::Result<()> {
     let mut out = create()?;
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// The averages that a list consists of, such as those of the conditions; None when it holds
+/// anything else, or nothing.
+fn averages(value: &Value) -> Option<Vec<&Evoked>> {
+    let Value::List(items) = value else { return None };
+    let averages: Option<Vec<_>> = items.iter().map(Value::downcast_ref::<Evoked>).collect();
+    averages.filter(|averages| !averages.is_empty())
+}
+
+/// Averages one behind the other, in the order of the list.
+fn write_averages<W: Write>(
+    create: impl FnOnce() -> io::Result<W>,
+    averages: &[&Evoked],
+) -> io::Result<()> {
+    let shape = averages.first().map_or((0, 0), |average| average.shape());
+    if let Some(other) = averages.iter().find(|average| average.shape() != shape) {
+        let shapes = (shape, other.shape());
+        let problem = format!(
+            "averages of different shapes (channels, samples) make no array: {:?} and {:?}",
+            shapes.0, shapes.1
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    let volts = averages.iter().flat_map(|average| average.data.iter().copied());
+    npy::write(create()?, &[averages.len(), shape.0, shape.1], volts)
 }
 
 /// The value as JSON: integers of any size to the last digit; floats that JSON does not know

@@ -13,7 +13,7 @@ mod signal;
 mod spectrum;
 
 use crate::block::{BlockError, Context, Number, Object, PortType, Value};
-use crate::eeg::{Epochs, Evoked, Recording};
+use crate::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
 use crate::module::{Module, RegistryError};
 
 /// The module, its block types in the order in which designers list them.
@@ -44,54 +44,35 @@ pub fn module() -> Result<Module, RegistryError> {
 /// The port that recordings come in by and go out of.
 const EEG_DATA: &str = "EEGData";
 
-impl Object for Recording {
-    fn type_name(&self) -> &'static str {
-        EEG_DATA
-    }
-
-    /// The samples; those that are shared with other recordings count for each of them.
-    fn byte_size(&self) -> usize {
-        Self::byte_size(self)
-    }
-
-    fn port_type() -> PortType {
-        PortType::EEG_DATA
-    }
-}
-
 /// The port that epochs and averages come in by and go out of.
 const EPOCHS_PORT: &str = "Epochs";
 
-/// The type of epochs and of averages.
-const EPOCHS: &str = "EPOCHS";
+/// What blocks pass on: its name in messages and the type of its ports. Data that several share
+/// count for each of them.
+macro_rules! objects {
+    ($($object:ty: $name:literal, $port:ident;)*) => {
+        $(impl Object for $object {
+            fn type_name(&self) -> &'static str {
+                $name
+            }
 
-impl Object for Epochs {
-    fn type_name(&self) -> &'static str {
-        EPOCHS
-    }
+            fn byte_size(&self) -> usize {
+                Self::byte_size(self)
+            }
 
-    /// The samples; a view counts those of its recording.
-    fn byte_size(&self) -> usize {
-        Self::byte_size(self)
-    }
-
-    fn port_type() -> PortType {
-        PortType::EPOCHS
-    }
+            fn port_type() -> PortType {
+                PortType::$port
+            }
+        })*
+    };
 }
 
-impl Object for Evoked {
-    fn type_name(&self) -> &'static str {
-        EPOCHS
-    }
-
-    fn byte_size(&self) -> usize {
-        Self::byte_size(self)
-    }
-
-    fn port_type() -> PortType {
-        PortType::EPOCHS
-    }
+objects! {
+    Recording: "EEGData", EEG_DATA;
+    Epochs: "EPOCHS", EPOCHS;
+    Evoked: "EPOCHS", EPOCHS;
+    FeatureVectors: "FeatureVector", FEATURE_VECTOR;
+    Model: "trained model", MODEL;
 }
 
 /// The shape of a recording as Python prints it: `(channels, samples)`.

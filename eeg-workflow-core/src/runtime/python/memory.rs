@@ -54,6 +54,13 @@ impl AsFd for Memory {
     }
 }
 
+/// Makes memory what it is for good.
+pub(super) fn seal(memory: &OwnedFd) -> io::Result<()> {
+    use rustix::fs::SealFlags;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    Ok(rustix::fs::fcntl_add_seals(memory, seals)?)
+}
+
 /// The bytes of a regular file or of memory. (Reading anything else could wait for ever.)
 fn length(descriptor: BorrowedFd<'_>) -> io::Result<u64> {
     let stat = rustix::fs::fstat(descriptor)?;

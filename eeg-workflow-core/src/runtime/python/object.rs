@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::files::StagedFile;
 use super::log::Printed;
+use super::memory;
 use super::pool::{NoWorker, Pool};
 use super::setting::Code;
 use super::worker::{Home, Watch};
@@ -71,7 +72,11 @@ impl PythonObject {
         let mut packet = answer.map_err(|failure| failure.into_error(&printed))?;
         let error = packet.message.get("error").and_then(|error| error.get("message")?.as_str());
         Ok(match (packet.descriptors.pop(), error) {
-            (Some(memory), None) => Ok(Arc::new(memory)),
+            // Several workers are to read it: none of them may change it.
+            (Some(memory), None) => {
+                memory::seal(&memory).map_err(BlockError::from_error)?;
+                Ok(Arc::new(memory))
+            }
             (_, error) => Err(error.unwrap_or("the worker gave no answer").to_owned()),
         })
     }

@@ -111,6 +111,30 @@ pub struct Launch<'a> {
 }
 
 /// Starts confined processes. Cheap to clone.
+///
+/// ```no_run
+/// use std::fs::File;
+/// use std::path::Path;
+/// use std::time::Duration;
+/// use eeg_workflow_core::runtime::sandbox::{Launch, ProcessEnd, Sandbox};
+///
+/// let sandbox = Sandbox::detect()?;
+/// let mut process = sandbox.spawn(Launch {
+///     program: Path::new("/usr/bin/sort"),
+///     args: &["--output=sorted".into(), sandbox.files_path(Path::new("/data/in")).join("a").into()],
+///     environment: &[],
+///     readable: &[],
+///     files: Path::new("/data/in"),
+///     scratch: Path::new("/data/out"),
+///     slot: 0,
+///     stdin: File::open("/dev/null")?.into(),
+///     stdout: File::create("/data/log")?.into(),
+///     stderr: File::create("/data/errors")?.into(),
+/// })?;
+/// let end = process.wait_timeout(Duration::from_secs(60))?;
+/// assert_eq!(end, Some(ProcessEnd::Exited(0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     walls: Arc<Walls>,

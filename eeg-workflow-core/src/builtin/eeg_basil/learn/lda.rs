@@ -5,7 +5,7 @@ use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
 use crate::builtin::eeg_basil::float_in_text;
-use crate::eeg::{FeatureVectors, FoldScore, Lda, LdaError, Model, Shrinkage};
+use crate::eeg::{FeatureVectors, FoldScore, Lda, LdaError, Model, Shrinkage, SplitError};
 
 const SHRINKAGE: &str = "Shrinkage";
 const FOLDS: &str = "Number of Folds";
@@ -61,19 +61,32 @@ impl Block for LdaBlock {
         let labels = vectors.class_labels().to_vec();
         let (values, count) = (vectors.values(), labels.len());
         let scores = Lda::cross_validate(values, classes, count, shrinkage, folds, seed);
-        let scores = scores.map_err(culprit)?;
+        let scores = scores.map_err(|error| culprit(error, &labels))?;
         cx.check()?;
-        let fitted = Lda::fit(values, classes, count, shrinkage).map_err(culprit)?;
+        let fitted = Lda::fit(values, classes, count, shrinkage);
+        let fitted = fitted.map_err(|error| culprit(error, &labels))?;
         let model = Model::from_lda(fitted, labels).map_err(BlockError::from_error)?;
         Ok(Outputs::one(Value::object(model)).show(table(&scores)))
     }
 }
 
-/// The error with the field that it is about.
-fn culprit(error: LdaError) -> BlockError {
+/// The error with the field that it is about, and classes by their labels.
+fn culprit(error: LdaError, labels: &[String]) -> BlockError {
+    let label = |class: usize| labels.get(class).map_or("?", String::as_str);
     match error {
         LdaError::Shrinkage { .. } | LdaError::Singular => BlockError::parameter(SHRINKAGE, error),
+        LdaError::Split(SplitError::ClassTooSmall { folds, class, members }) => {
+            let ids = label(class);
+            let problem =
+                format!("{folds} folds, but only {members} vectors are of class \"{ids}\"");
+            BlockError::parameter(FOLDS, problem)
+        }
         LdaError::Split(_) => BlockError::parameter(FOLDS, error),
+        LdaError::TooFewSamples { class, samples } => {
+            let ids = label(class);
+            let problem = format!("class \"{ids}\" has {samples} vectors: at least 2 are needed");
+            BlockError::input(FEATURE_VECTOR, problem)
+        }
         error => BlockError::input(FEATURE_VECTOR, error),
     }
 }

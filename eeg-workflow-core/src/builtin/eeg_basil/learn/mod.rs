@@ -39,21 +39,6 @@ pub(super) fn added(module: Module) -> Result<Module, RegistryError> {
 const FEATURE_VECTOR: &str = "FeatureVector";
 const MODEL: &str = "Model";
 
-impl Object for FeatureVectors {
-    fn type_name(&self) -> &'static str {
-        FEATURE_VECTOR
-    }
-
-    /// The features; those that are shared with other vectors count for each of them.
-    fn byte_size(&self) -> usize {
-        Self::byte_size(self)
-    }
-
-    fn port_type() -> PortType {
-        PortType::FEATURE_VECTOR
-    }
-}
-
 impl Object for LayerChain {
     fn type_name(&self) -> &'static str {
         "layers that are not trained"
@@ -61,20 +46,6 @@ impl Object for LayerChain {
 
     fn byte_size(&self) -> usize {
         size_of_val(self.layers())
-    }
-
-    fn port_type() -> PortType {
-        PortType::MODEL
-    }
-}
-
-impl Object for Model {
-    fn type_name(&self) -> &'static str {
-        "trained model"
-    }
-
-    fn byte_size(&self) -> usize {
-        Self::byte_size(self)
     }
 
     fn port_type() -> PortType {

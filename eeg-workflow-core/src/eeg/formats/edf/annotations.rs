@@ -48,17 +48,15 @@ pub(super) fn read(
         let duration = if clock.runs_on() { tal.duration } else { duration };
         for text in tal.texts.split(|b| *b == END_OF_TEXT).filter(|text| !text.is_empty()) {
             let text = decode(text);
-            // `text@@channel` concerns one channel; the same on another is no second annotation.
-            let description = match text.split_once("@@") {
-                Some((text, channel)) if channels.contains(channel) => {
-                    let key = (onset.to_bits(), duration.to_bits(), text.to_owned());
-                    if !noted.insert(key) {
-                        continue;
-                    }
-                    text.to_owned()
-                }
-                _ => text,
+            // `text@@channel` concerns one channel; it is no second annotation of the same text.
+            let (description, of_channel) = match text.split_once("@@") {
+                Some((text, channel)) if channels.contains(channel) => (text.to_owned(), true),
+                _ => (text, false),
             };
+            let key = (onset.to_bits(), duration.to_bits(), description.clone());
+            if !noted.insert(key) && of_channel {
+                continue;
+            }
             annotations.push(Annotation { onset: to_microsecond(onset), duration, description });
         }
     }

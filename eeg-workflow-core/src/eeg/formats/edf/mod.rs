@@ -18,13 +18,19 @@
 //! - Without annotations, the onsets of a trigger line ([`Recording::trigger_events`], MNE's
 //!   `find_events`) become annotations with the trigger's number as text and as
 //!   [event id](EventNumbering::Trigger).
-//! - Records with gaps between them (EDF+D) are joined, as MNE joins them. MNE leaves the
-//!   annotations behind a gap at their time of day and so at the wrong samples; here they are
-//!   where they belong, and each seam has the marks `BAD boundary` and `EDGE boundary` of MNE's
-//!   `concatenate_raws`, so that no filter and no epoch reaches over it.
+//! - Records with gaps between them (EDF+D) are joined, as MNE joins them.
 //!
-//! Other than MNE this reads texts that are not UTF-8 (as Latin-1), and takes the highest rate of
-//! all channels for the recording's even if only a trigger line has it.
+//! # Other than MNE
+//! - Behind a gap of EDF+D, MNE leaves annotations at their time of day and so at the wrong samples.
+//!   Here they are where they belong, what was noted in a gap is at its end, and each seam has the
+//!   marks `BAD boundary` and `EDGE boundary` of MNE's `concatenate_raws`, so that no filter and no
+//!   epoch reaches over it.
+//! - Where the first sample was taken a fraction of a second late, MNE moves all annotations by it
+//!   but the texts of the very entry that says so; here those are moved, too.
+//! - The lowest 17 bits count of a trigger line of fewer samples, too: MNE leaves that one as it is
+//!   stored.
+//! - Texts that are not UTF-8 are read as Latin-1, where MNE gives up, and the highest rate of all
+//!   channels is the recording's even if only a trigger line has it.
 
 mod annotations;
 mod data;

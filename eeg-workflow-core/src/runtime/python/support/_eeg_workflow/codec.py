@@ -206,7 +206,7 @@ class Store:
 
     def pickle(self, number):
         """The descriptor of memory with the pickled value."""
-        memory = os.memfd_create("eeg-workflow", os.MFD_CLOEXEC)
+        memory = os.memfd_create("eeg-workflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             with open(memory, "wb", closefd=False) as file:
                 pickle.dump(self.values[number], file, protocol=5)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import sys
+import time
 
 
 def choose_backend():
@@ -42,3 +43,41 @@ def _pass_names_of(model, get_uid):
     for prefix, number in numbers.items():
         while get_uid(prefix) < number:
             pass
+
+
+def settle():
+    """Ends the helpers that libraries keep ready for the next call: they are no block's work that
+    is still running."""
+    tqdm = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
+    if tqdm is not None:
+        # A thread that makes slow progress bars move.
+        tqdm.monitor_interval = 0
+        monitor, tqdm.monitor = tqdm.monitor, None
+        if monitor is not None:
+            monitor.exit()
+    # Processes that joblib keeps for more calls, and theirs that tells what they hold.
+    ended = False
+    executor = getattr(
+        sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None
+    )
+    if executor is not None:
+        executor.shutdown(wait=True, kill_workers=True)
+        ended = True
+    for name in ("joblib.externals.loky.backend", "multiprocessing"):
+        tracker = getattr(sys.modules.get(f"{name}.resource_tracker"), "_resource_tracker", None)
+        if getattr(tracker, "_pid", None) is not None:
+            tracker._stop()
+            ended = True
+    if ended:
+        _wait_for_children()
+
+
+def _wait_for_children():
+    """Gives processes that were told to end the time to do so."""
+    for _ in range(100):
+        try:
+            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            return
+        if child is None:
+            time.sleep(0.01)

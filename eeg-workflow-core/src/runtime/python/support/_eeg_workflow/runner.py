@@ -157,6 +157,11 @@ class Runner:
 
     def left_running(self):
         """What a block left behind that still runs, in words."""
+        try:
+            libraries.settle()
+        except Exception:
+            # What could not be ended counts as left.
+            pass
         left = []
         threads = threading.active_count() - self.threads
         if threads > 0:
