@@ -158,7 +158,7 @@ fn a_python_module_is_recognised_and_refused() {
     ]);
     let error = library.install(&owner(1), false, "Snake.zip", &bytes).unwrap_err();
     assert!(matches!(&error, InstallError::PythonUnavailable { module } if module == "Snake"));
-    assert!(error.to_string().contains("no Python runtime yet"), "{error}");
+    assert!(error.to_string().contains("written in Python, which is not run here"), "{error}");
     assert!(files(folder.path()).is_empty());
     assert!(uploaded(&library.view(1)).is_empty());
 }

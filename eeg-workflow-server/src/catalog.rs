@@ -7,10 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use eeg_workflow_core::builtin;
-use eeg_workflow_core::module::{
-    ArchiveLimits, InstallError, ModuleLibrary, ModuleRuntime, Owner, View,
-};
-use eeg_workflow_core::runtime::python::PythonError;
+use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner, View};
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
 use serde::Serialize;
 
@@ -18,7 +15,7 @@ use crate::api::modules::{BlockType, block_types};
 use crate::cli::{BlocksOptions, ModuleOptions, ValidateOptions, exit};
 use crate::error::with_causes;
 use crate::interrupt::{self, Interrupt};
-use crate::python::{Python, python_error};
+use crate::python::{self, Python};
 use crate::terminal::printable;
 
 /// Why a command ended early: what is printed, and the exit code.
@@ -140,11 +137,10 @@ impl Modules {
     pub(crate) fn open(options: &ModuleOptions, interrupt: &Interrupt) -> Result<Self, Failure> {
         let folder = Scratch::new(interrupt)?;
         let builtin = builtin::registry().map_err(|error| Failure::failed(error.to_string()))?;
-        let python: Arc<dyn ModuleRuntime> =
-            Arc::new(Python::new(&options.python, folder.0.join("python")));
+        let python = Arc::new(Python::new(&options.python, folder.0.join("python")));
         let archives = folder.0.join("modules");
         let limits = ArchiveLimits::default();
-        let library = ModuleLibrary::open_with(&archives, builtin, limits, Some(python))
+        let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: 0, email: String::new() };
         for path in &options.archives {
@@ -160,11 +156,11 @@ impl Modules {
 
 /// What is wrong with an archive, with the traceback if it is its code.
 fn with_details(error: &InstallError) -> String {
-    let text = with_causes(error);
-    match python_error(error).map(PythonError::details) {
-        Some(details) if !details.is_empty() => format!("{text}\n{}", details.trim_end()),
-        _ => text,
-    }
+    let details = match error {
+        InstallError::Code(error) => python::details(error),
+        _ => "",
+    };
+    format!("{}\n{details}", with_causes(error)).trim_end().to_owned()
 }
 
 /// A folder of one's own among the system's temporary ones, removed with this.

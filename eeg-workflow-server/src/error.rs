@@ -78,6 +78,7 @@ pub(crate) enum Rejection {
     #[error("{0}")]
     BadArchive(String),
     /// The code of a module cannot be loaded.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no code is loaded there"))]
     #[error("{error}")]
     BadCode { error: String, details: String },
     /// Whoever runs the server does not let this user upload code, or nobody.

@@ -13,6 +13,7 @@ mod error;
 mod interrupt;
 mod metrics;
 mod packages;
+#[cfg_attr(not(target_os = "linux"), path = "no_python.rs")]
 mod python;
 mod request;
 mod response;

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use eeg_workflow_core::module::{Archive, ArchiveLimits};
-use eeg_workflow_core::runtime::python::PythonError;
 
 use crate::catalog::Failure;
 use crate::cli::InstallOptions;
@@ -29,14 +28,11 @@ fn try_install(options: &InstallOptions) -> Result<(), Failure> {
     let folder = data_dir::python(&root);
     // Not the server's lock: it may be running.
     let _lock = lock(&folder)?;
-    let runtime = python::for_packages(&options.interpreter, folder).map_err(failed)?;
-    let interpreter = runtime.interpreter().map_err(|error| {
-        // It was named on the command line.
-        Failure::usage(with_causes(&error))
+    let place = python::install_packages(&options.interpreter, folder, &archive, |program| {
+        let program = program.display();
+        say(&format!("installing the packages of {} for {program} …", archive.name))
     })?;
-    let python = interpreter.program.display();
-    say(&format!("installing the packages of {} for {python} …", archive.name))?;
-    match runtime.install_packages(&archive).map_err(failed)? {
+    match place {
         Some(place) => say(&format!("they are in {}", place.display())),
         None => say("its modules list none (there is no requirements.txt)"),
     }
@@ -74,8 +70,4 @@ fn lock(folder: &Path) -> Result<File, Failure> {
     say("waiting for another installation …")?;
     lock.lock()?;
     Ok(lock)
-}
-
-fn failed(error: PythonError) -> Failure {
-    Failure::failed(format!("{}\n{}", with_causes(&error), error.details()).trim_end())
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use eeg_workflow_core::module::{Archive, InstallError, Module, ModuleRuntime, RuntimeError};
+use eeg_workflow_core::module::{Archive, Module, ModuleRuntime, RuntimeError};
 use eeg_workflow_core::runtime::python::{PythonError, PythonOptions as Settings, PythonRuntime};
 use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxError, SandboxKind};
 use serde_json::Value;
 
+use crate::catalog::Failure;
 use crate::cli::{PythonOptions, SandboxChoice};
-use crate::error::with_causes;
+use crate::error::{Rejection, one_line, with_causes};
 
 /// A runtime for Python modules that costs nothing until there is one to run: neither a sandbox
 /// is tried out before nor an interpreter started.
@@ -70,8 +71,19 @@ impl Python {
         self
     }
 
-    /// The runtime; the first caller finds out how code can be confined, and logs it.
-    pub(crate) fn runtime(&self) -> Result<&PythonRuntime, Unusable> {
+    /// What a library is given, where there is a runtime.
+    #[expect(clippy::unnecessary_wraps, reason = "there is none on other systems")]
+    pub(crate) fn for_library(self: &Arc<Self>) -> Option<Arc<dyn ModuleRuntime>> {
+        Some(Arc::clone(self) as Arc<dyn ModuleRuntime>)
+    }
+
+    /// Finds out how code can be confined, and logs it, if that was not done before.
+    pub(crate) fn prepare(&self) {
+        // Whoever needs it is told what is wrong.
+        let _ = self.runtime();
+    }
+
+    fn runtime(&self) -> Result<&PythonRuntime, Unusable> {
         self.made.get_or_init(|| self.make()).as_ref().map_err(Unusable::clone)
     }
 
@@ -153,16 +165,43 @@ impl ModuleRuntime for Python {
     }
 }
 
-/// A runtime that installs packages into this folder, and runs no module.
-pub(crate) fn for_packages(python: &Path, folder: PathBuf) -> Result<PythonRuntime, PythonError> {
-    PythonRuntime::new(Settings::new(on_path(python), folder), Sandbox::new(SandboxKind::None)?)
+/// The packages that the modules of an archive list, installed into this folder: for which
+/// interpreter, which is told before, and where; nowhere if they list none.
+pub(crate) fn install_packages(
+    interpreter: &Path,
+    folder: PathBuf,
+    archive: &Archive,
+    tell: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<Option<PathBuf>, Failure> {
+    let failed = |error: PythonError| {
+        let text = format!("{}\n{}", with_causes(&error), error.details());
+        Failure::failed(text.trim_end())
+    };
+    // It runs no module.
+    let sandbox = Sandbox::new(SandboxKind::None).map_err(|error| failed(error.into()))?;
+    let settings = Settings::new(on_path(interpreter), folder);
+    let runtime = PythonRuntime::new(settings, sandbox).map_err(failed)?;
+    let interpreter = runtime.interpreter();
+    let interpreter = interpreter.map_err(|error| Failure::usage(with_causes(&error)))?;
+    tell(&interpreter.program)?;
+    runtime.install_packages(archive).map_err(failed)
 }
 
-/// What the runtime says of an archive that was refused, if it is that which refused it.
-pub(crate) fn python_error(error: &InstallError) -> Option<&PythonError> {
-    match error {
-        InstallError::Code(error) => error.downcast_ref(),
-        _ => None,
+/// The traceback, or what was printed, of an archive whose code cannot be loaded.
+pub(crate) fn details(error: &RuntimeError) -> &str {
+    error.downcast_ref().map_or("", PythonError::details)
+}
+
+/// The answer to an upload of an archive whose code cannot be loaded.
+pub(crate) fn rejection(error: &RuntimeError) -> Rejection {
+    let text = one_line(&with_causes(error.as_ref()));
+    match (error.downcast_ref::<PythonError>(), error.downcast_ref::<Unusable>()) {
+        (_, Some(Unusable::Unconfined(_))) => Rejection::CodeNotAllowed(text),
+        (_, Some(Unusable::Runtime(error))) => Rejection::unavailable(error),
+        (None | Some(PythonError::Module { .. } | PythonError::Start { .. }), None) => {
+            Rejection::BadCode { error: text, details: details(error).to_owned() }
+        }
+        (Some(_), None) => Rejection::NoPython(text),
     }
 }
 

@@ -82,7 +82,7 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
     // Says in the log how Python modules are confined; nobody waits for it.
     let python = app.python.clone();
-    tokio::task::spawn_blocking(move || python.runtime().is_ok());
+    tokio::task::spawn_blocking(move || python.prepare());
 
     let grace = Duration::from_secs(options.grace);
     let limits = ConnectionLimits {
@@ -142,7 +142,7 @@ fn open(
         &data.modules(),
         builtin::registry()?,
         limits.clone(),
-        Some(python.clone()),
+        python.for_library(),
     )?;
     for broken in library.problems() {
         let (archive, error) = (&broken.archive, with_causes(&broken.error));

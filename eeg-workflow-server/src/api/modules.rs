@@ -6,7 +6,6 @@ use eeg_workflow_core::block::{Field, Port};
 use eeg_workflow_core::module::{
     Archive, ArchiveError, InstallError, ModuleEntry, ModuleKind, Owner, RemoveError,
 };
-use eeg_workflow_core::runtime::python::PythonError;
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,8 +13,8 @@ use serde_json::{Value, json};
 use crate::app::{App, blocking};
 use crate::auth::User;
 use crate::cli::PythonUploads;
-use crate::error::{Rejection, one_line, with_causes};
-use crate::python::{Unusable, python_error};
+use crate::error::{Rejection, with_causes};
+use crate::python;
 use crate::request::Call;
 use crate::response::{self, Response};
 
@@ -108,21 +107,8 @@ fn check_may_upload_code(who: PythonUploads, user: &User) -> Result<(), Rejectio
 }
 
 fn install_rejected(error: InstallError) -> Rejection {
-    if let Some(python) = python_error(&error) {
-        let text = one_line(&with_causes(python));
-        return match python {
-            PythonError::Module { .. } | PythonError::Start { .. } => {
-                Rejection::BadCode { error: text, details: python.details().to_owned() }
-            }
-            _ => Rejection::NoPython(text),
-        };
-    }
     match error {
-        InstallError::Code(cause) => match cause.downcast_ref::<Unusable>() {
-            Some(Unusable::Unconfined(_)) => Rejection::CodeNotAllowed(cause.to_string()),
-            Some(Unusable::Runtime(error)) => Rejection::unavailable(error),
-            None => Rejection::BadCode { error: one_line(&cause.to_string()), details: "".into() },
-        },
+        InstallError::Code(error) => python::rejection(&error),
         InstallError::ModuleExists { .. } => Rejection::ModuleExists(error.to_string()),
         InstallError::Storage(_) => Rejection::unavailable(error),
         // Clients know this text by heart.
