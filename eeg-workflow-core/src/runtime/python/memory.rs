@@ -4,10 +4,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{ArrayD, IxDyn};
 use rustix::fs::{FileType, MemfdFlags};
 
+/// Floats that are written or read at a time, where several threads do it.
+const PIECE: usize = 1 << 20;
 /// Arrays begin at multiples of this.
 const ALIGNMENT: u64 = 64;
 
@@ -44,8 +48,41 @@ impl Memory {
 
     /// Writes floats at a place.
     pub(super) fn write_at(&self, floats: &[f64], at: u64) -> io::Result<()> {
-        self.file.write_all_at(bytemuck::cast_slice(floats), at)
+        let pieces: Vec<_> = floats.chunks(PIECE).collect();
+        in_parallel(pieces.len(), |piece| {
+            let floats = pieces.get(piece).copied().unwrap_or_default();
+            let at = at + 8 * (piece * PIECE) as u64;
+            self.file.write_all_at(bytemuck::cast_slice(floats), at)
+        })
     }
+}
+
+/// Does all parts of some work, on a few threads if there are several: most of what it costs to
+/// fill memory is the system's finding it, page by page.
+pub(super) fn in_parallel(
+    parts: usize,
+    work: impl Fn(usize) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(parts).min(4);
+    if threads < 2 {
+        return (0..parts).try_for_each(work);
+    }
+    let next = AtomicUsize::new(0);
+    let take = || {
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts {
+                return Ok(());
+            }
+            work(part)?;
+        }
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        let own = take();
+        let panicked = |_| Err(io::Error::other("a thread panicked"));
+        others.into_iter().map(|other| other.join().unwrap_or_else(panicked)).fold(own, Result::and)
+    })
 }
 
 impl AsFd for Memory {
@@ -97,7 +134,13 @@ pub(super) fn read_array(
         return Err(io::Error::other("an array that is not in its memory"));
     }
     let mut values = vec![0.0; bytes / 8];
-    read_exact(memory.as_fd(), bytemuck::cast_slice_mut(&mut values), at)?;
+    let pieces: Vec<_> = values.chunks_mut(PIECE).map(|piece| Mutex::new(Some(piece))).collect();
+    in_parallel(pieces.len(), |index| {
+        let piece = pieces.get(index).and_then(|piece| piece.lock().ok()?.take());
+        let at = at + 8 * (index * PIECE) as u64;
+        read_exact(memory.as_fd(), bytemuck::cast_slice_mut(piece.unwrap_or_default()), at)
+    })?;
+    drop(pieces);
     ArrayD::from_shape_vec(IxDyn(shape), values).map_err(io::Error::other)
 }
 

@@ -26,7 +26,7 @@ pub(super) enum CodecError {
 }
 
 /// Writes a piece of an array: the number of its first element, and the elements.
-pub(super) type ArrayWriter<'a> = dyn Fn(usize, &[f64]) -> std::io::Result<()> + 'a;
+pub(super) type ArrayWriter<'a> = dyn Fn(usize, &[f64]) -> std::io::Result<()> + Sync + 'a;
 
 /// A message to a worker that is being put together: descriptors, and memory for its arrays.
 #[derive(Default)]

@@ -5,6 +5,7 @@ use std::io;
 
 use serde_json::{Value as Json, json};
 
+use super::super::memory::in_parallel;
 use super::super::value::{ArrayWriter, CodecError, Outgoing};
 use crate::block::Object;
 use crate::eeg::{
@@ -43,17 +44,16 @@ fn of_recording(recording: &Recording, message: &mut Outgoing) -> io::Result<Jso
     let (channels, samples) = recording.shape();
     let data = message.array(&[channels, samples], |write| {
         let block = (CACHED / 8 / channels.max(1)).max(512);
-        let mut volts = vec![0.0; block.min(samples)];
         // All channels of a stretch of time, then the next: in most files they lie together.
-        for first in (0..samples).step_by(block) {
-            let count = block.min(samples - first);
+        in_parallel(samples.div_ceil(block), |stretch| {
+            let first = stretch * block;
+            let mut volts = vec![0.0; block.min(samples - first)];
             for channel in 0..channels {
-                let volts = volts.get_mut(..count).unwrap_or_default();
-                recording.read(channel, first, volts);
-                write(channel * samples + first, volts)?;
+                recording.read(channel, first, &mut volts);
+                write(channel * samples + first, &volts)?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     })?;
     let list = |field: fn(&crate::eeg::Annotation) -> Json| -> Json {
         info.annotations.iter().map(field).collect()
