@@ -234,6 +234,12 @@ fn file_parameters_make_exactly_their_files_readable() {
     let values = json!({"file": "Home/a/rec.vhdr", "more": ["Home/b.txt", "Shared/c.txt"]});
     let text = lab.run_block("Read", values).completed().text(0);
     assert_eq!(text, "['header', 'b', 'c'] ['a/rec.vhdr', 'a/rec.vmrk', 'b.txt', 'c.txt'] []",);
+    // What a header names belongs to it.
+    python_lab::write(&path("d/x.vhdr"), b"[Common Infos]\nDataFile=y.eeg\nMarkerFile=../c.txt\n");
+    python_lab::write(&path("d/y.eeg"), b"data");
+    python_lab::write(&path("d/z.eeg"), b"other data");
+    let text = lab.run_block("Read", json!({"file": "Home/d/x.vhdr"})).completed().text(0);
+    assert!(text.ends_with(" ['d/x.vhdr', 'd/y.eeg'] []"), "{text}");
     // The same worker sees nothing of them afterwards.
     let text = lab.run_block("Read", json!({"file": "Home/b.txt"})).completed().text(0);
     assert_eq!(text, "['b'] ['b.txt'] []");

@@ -1,13 +1,17 @@
 //! The files that FILE parameters name, as a worker sees them: hard links in a folder that it
 //! can only read.
 
+use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
+
+/// Headers are read no further than this.
+const LONGEST_HEADER: u64 = 1 << 20;
 
 /// A file that a block may read: where it is, and its path below the folder of files.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,9 +20,9 @@ pub(super) struct StagedFile {
     pub(super) path: PathBuf,
 }
 
-/// The files that belong to what a FILE parameter names: the file itself, and those beside it
-/// that differ in their ending only, as a BrainVision recording has them (`.vhdr`, `.vmrk`,
-/// `.eeg`).
+/// The files that belong to what a FILE parameter names: the file itself, those beside it that
+/// differ in their ending only, as a BrainVision recording has them (`.vhdr`, `.vmrk`, `.eeg`), and
+/// those beside it that a BrainVision header among them names.
 ///
 /// `source` is where the file is, `name` the parameter's value, `Home/a/b.eeg`.
 pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
@@ -34,15 +38,48 @@ pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
     let (Some(folder), Some(stem)) = (source.parent(), source.file_stem()) else {
         return Vec::new();
     };
-    let mut files = vec![StagedFile { source: source.to_owned(), path: path.clone() }];
+    let mut names = vec![source.file_name().unwrap_or_default().to_owned()];
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        let beside = entry.path();
-        if is_file && beside != source && beside.file_stem() == Some(stem) {
-            files.push(StagedFile { path: path.with_file_name(entry.file_name()), source: beside });
+        if entry.path().file_stem() == Some(stem) {
+            names.push(entry.file_name());
+        }
+    }
+    for header in names.clone() {
+        let ending = Path::new(&header).extension().and_then(|ending| ending.to_str());
+        if ending.is_some_and(|ending| ["vhdr", "ahdr"].contains(&&*ending.to_ascii_lowercase())) {
+            names.extend(named_by_header(&folder.join(&header)));
+        }
+    }
+    let mut files: Vec<StagedFile> = Vec::new();
+    for name in names {
+        let beside = folder.join(&name);
+        // A link could lead anywhere.
+        let is_file = fs::symlink_metadata(&beside).is_ok_and(|entry| entry.is_file());
+        let path = if beside == source { path.clone() } else { path.with_file_name(&name) };
+        if is_file && !files.iter().any(|file| file.source == beside) {
+            files.push(StagedFile { source: beside, path });
         }
     }
     files
+}
+
+/// The files beside a BrainVision header that it names as its data and markers.
+fn named_by_header(header: &Path) -> Vec<OsString> {
+    let mut text = Vec::new();
+    let Ok(file) = fs::File::open(header) else { return Vec::new() };
+    if file.take(LONGEST_HEADER).read_to_end(&mut text).is_err() {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(&text);
+    let stem = header.file_stem().unwrap_or_default().to_string_lossy();
+    let named = text.lines().filter_map(|line| {
+        let (key, name) = line.split_once('=')?;
+        let is_file = ["datafile", "markerfile"].contains(&&*key.trim().to_ascii_lowercase());
+        let name = name.trim().replace("$b", &stem);
+        let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+        (is_file && is_plain).then(|| name.into())
+    });
+    named.collect()
 }
 
 /// A folder of links, each there as long as somebody needs it.
