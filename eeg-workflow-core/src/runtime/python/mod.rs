@@ -8,9 +8,11 @@
 mod archive;
 mod block;
 mod command;
+mod environment;
 mod error;
 mod exchange;
 mod files;
+mod home;
 mod listing;
 mod log;
 mod memory;
@@ -22,6 +24,7 @@ mod setting;
 mod slot;
 mod support;
 mod value;
+mod watch;
 mod worker;
 
 use std::path::PathBuf;
@@ -35,7 +38,7 @@ use self::block::PythonBlock;
 use self::listing::ListedModule;
 use self::pool::{NoWorker, Pool};
 use self::setting::{Code, Setting};
-use self::worker::Deadline;
+use self::watch::Deadline;
 use super::sandbox::{Interpreter, Limits, Sandbox};
 use crate::module::{Archive, Module, ModuleRuntime, RuntimeError};
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::files::StagedFile;
+use super::home::Home;
 use super::log::Printed;
 use super::memory;
 use super::pool::{NoWorker, Pool};
 use super::setting::Code;
-use super::worker::{Home, Watch};
+use super::watch::Watch;
 use crate::block::{BlockError, Object, Value};
 
 /// A Python object: in the worker that made it, under a number, until nobody needs it.

@@ -8,8 +8,10 @@ use rustc_hash::FxHashMap;
 
 use super::PythonError;
 use super::files::Shelf;
+use super::home::Home;
 use super::setting::{Code, Setting};
-use super::worker::{Deadline, Home, Watch, Worker};
+use super::watch::{Deadline, Watch};
+use super::worker::Worker;
 use crate::block::Stop;
 
 /// How often whoever waits for a worker looks whether its run must stop.
@@ -130,9 +132,9 @@ impl Pool {
                 return Err(NoWorker::Stopped(stop));
             }
             if let Some(mut worker) = state.take_idle(&key) {
-                let more = state.entries.iter().filter(|entry| entry.key == key);
-                let alone = !more.clone().any(|entry| entry.idle.is_some());
-                if alone && more.count() < state.entries.len().max(2).min(self.cores()) {
+                let same = state.entries.iter().filter(|entry| entry.key == key);
+                let is_last = !same.clone().any(|entry| entry.idle.is_some());
+                if is_last && same.count() < self.cores() {
                     state.ahead.push_back((key.clone(), Arc::clone(code)));
                 }
                 drop(state);

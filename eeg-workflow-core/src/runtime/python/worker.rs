@@ -1,21 +1,23 @@
 //! One worker: a confined interpreter that has loaded the modules of one archive.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value as Json, json};
 
 use super::PythonError;
+use super::environment::variables;
 use super::files::{Shelf, make_folder};
+use super::home::Home;
 use super::log::{Pipe, Printed};
 use super::packet::{self, Broken, Packet};
 use super::setting::{Code, Setting};
 use super::slot::Slot;
+use super::watch::Watch;
 use crate::block::{BlockError, Stop};
 use crate::runtime::sandbox::{Confined, Launch, ProcessEnd};
 
@@ -27,45 +29,6 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The exit status by which a worker says so itself.
 const CLOSED: i32 = 113;
 const CLOSED_CHANNEL: &str = "closed the channel to this program";
-
-/// What a worker has and others may know: its number, and how many values it holds for them.
-#[derive(Debug)]
-pub(super) struct Home {
-    pub(super) id: u64,
-    socket: OwnedFd,
-    held: AtomicUsize,
-    /// Values to be released that there was no room to tell of.
-    released: Mutex<Vec<u64>>,
-    is_gone: AtomicBool,
-}
-
-impl Home {
-    /// How many values are held there for this process.
-    pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Acquire)
-    }
-
-    pub(super) fn hold(&self) {
-        self.held.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether the worker has ended, and its values with it.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Acquire)
-    }
-
-    /// A value is not needed any more. (`taken`: the worker has given it away itself.)
-    pub(super) fn release(&self, handle: u64, taken: bool) {
-        self.held.fetch_sub(1, Ordering::AcqRel);
-        if taken || self.is_gone() {
-            return;
-        }
-        let message = json!({ "op": "release", "handles": [handle] });
-        if packet::send(&self.socket, &message, &[], false).is_err() {
-            self.released.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
-        }
-    }
-}
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -98,12 +61,6 @@ pub(super) struct Worker {
     pub(super) is_tainted: bool,
     /// CPU seconds that it has used.
     pub(super) cpu: f64,
-}
-
-/// Whoever waits for an answer: may stop it, and is told what the worker prints.
-pub(super) trait Watch {
-    fn stop(&self) -> Option<Stop>;
-    fn log(&self, line: &str);
 }
 
 impl Worker {
@@ -162,16 +119,9 @@ impl Worker {
                 return Err(error.into());
             }
         };
-        let home = Home {
-            id,
-            socket,
-            held: AtomicUsize::new(0),
-            released: Mutex::default(),
-            is_gone: AtomicBool::new(false),
-        };
         let files = setting.sandbox.files_path(shelf.folder()).to_owned();
         let mut worker = Self {
-            home: Arc::new(home),
+            home: Arc::new(Home::new(id, socket)),
             shelf,
             slot,
             process,
@@ -202,7 +152,7 @@ impl Worker {
             "files": files,
         });
         let mut printed = Printed::default();
-        let sent = packet::send(&self.home.socket, &configuration, &[], true);
+        let sent = packet::send(self.home.socket(), &configuration, &[], true);
         let answer = match sent {
             Ok(()) => self.exchange(json!({ "op": "load" }), &[], watch, &mut printed),
             Err(_) => Err(self.end_of_channel("closed its channel".to_owned())),
@@ -250,7 +200,7 @@ impl Worker {
         let mut nobody = Printed::default();
         self.out.drain(&mut nobody, |_| {});
         self.errors.drain(&mut nobody, |_| {});
-        let silent = matches!(packet::receive(&self.home.socket, &mut self.buffer), Ok(None));
+        let silent = matches!(packet::receive(self.home.socket(), &mut self.buffer), Ok(None));
         silent && matches!(self.process.try_wait(), Ok(None))
     }
 
@@ -263,13 +213,12 @@ impl Worker {
         printed: &mut Printed,
     ) -> Result<Packet, Failure> {
         self.last += 1;
-        let released =
-            std::mem::take(&mut *self.home.released.lock().unwrap_or_else(PoisonError::into_inner));
+        let released = self.home.take_released();
         if let Some(fields) = request.as_object_mut() {
             fields.insert("id".to_owned(), self.last.into());
             fields.insert("release".to_owned(), released.into());
         }
-        if packet::send(&self.home.socket, &request, descriptors, true).is_err() {
+        if packet::send(self.home.socket(), &request, descriptors, true).is_err() {
             self.end();
             return Err(Failure::NotSent);
         }
@@ -300,7 +249,7 @@ impl Worker {
             let log = |line: &str| watch.log(line);
             self.out.drain(printed, log);
             self.errors.drain(printed, log);
-            match packet::receive(&self.home.socket, &mut self.buffer) {
+            match packet::receive(self.home.socket(), &mut self.buffer) {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
                 Err(Broken::Closed) => {
@@ -319,7 +268,7 @@ impl Worker {
 
     /// Waits until there is something to read.
     fn poll(&self, most: Duration) {
-        let mut all = vec![PollFd::new(&self.home.socket, PollFlags::IN)];
+        let mut all = vec![PollFd::new(self.home.socket(), PollFlags::IN)];
         for pipe in [&self.out, &self.errors] {
             all.extend(pipe.descriptor().map(|fd| PollFd::new(fd, PollFlags::IN)));
         }
@@ -351,7 +300,7 @@ impl Worker {
 
     /// Ends the worker with everything that it has started.
     pub(super) fn end(&mut self) {
-        self.home.is_gone.store(true, Ordering::Release);
+        self.home.leave();
         self.process.kill();
     }
 
@@ -385,36 +334,6 @@ impl Drop for Worker {
     }
 }
 
-/// All that a worker sees of environment variables.
-fn variables(program: &Path, scratch: &Path) -> Vec<(OsString, OsString)> {
-    let mut path = OsString::new();
-    if let Some(folder) = program.parent() {
-        path.push(folder);
-        path.push(":");
-    }
-    path.push("/usr/local/bin:/usr/bin:/bin");
-    let cache = scratch.join(".cache");
-    let mut variables: Vec<(OsString, OsString)> = vec![("PATH".into(), path)];
-    for (name, value) in [
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
-        ("USER", "worker"),
-        ("LOGNAME", "worker"),
-        ("MPLBACKEND", "Agg"),
-        ("PYTHONDONTWRITEBYTECODE", "1"),
-        ("MNE_DONTWRITE_HOME", "true"),
-    ] {
-        variables.push((name.into(), value.into()));
-    }
-    for name in ["HOME", "TMPDIR"] {
-        variables.push((name.into(), scratch.into()));
-    }
-    for name in ["MPLCONFIGDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"] {
-        variables.push((name.into(), cache.clone().into()));
-    }
-    variables
-}
-
 /// How a process ended, in words that follow "was" or stand alone.
 pub(super) fn ended(end: ProcessEnd) -> String {
     match end {
@@ -437,30 +356,4 @@ impl Failure {
         let details = if tail.is_empty() { message.clone() } else { format!("{message}\n{tail}") };
         BlockError::new(message).with_details(details)
     }
-}
-
-impl AsFd for Home {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-/// For a worker that is started for nobody in particular.
-pub(super) struct Deadline {
-    after: Duration,
-    at: Instant,
-}
-
-impl Deadline {
-    pub(super) fn after(after: Duration) -> Self {
-        Self { after, at: Instant::now() + after }
-    }
-}
-
-impl Watch for Deadline {
-    fn stop(&self) -> Option<Stop> {
-        (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
-    }
-
-    fn log(&self, _: &str) {}
 }
