@@ -1,5 +1,6 @@
 """What libraries need to work in several processes as they do in one."""
 
+import gc
 import importlib.util
 import os
 import re
@@ -63,11 +64,19 @@ def settle():
     if executor is not None:
         executor.shutdown(wait=True, kill_workers=True)
         ended = True
-    for name in ("joblib.externals.loky.backend", "multiprocessing"):
-        tracker = getattr(sys.modules.get(f"{name}.resource_tracker"), "_resource_tracker", None)
-        if getattr(tracker, "_pid", None) is not None:
+    # What is freed tells the tracker, and starts it again if it has ended.
+    del executor
+    for attempt in range(3):
+        names = ("joblib.externals.loky.backend", "multiprocessing")
+        modules = [sys.modules.get(f"{name}.resource_tracker") for name in names]
+        trackers = [getattr(module, "_resource_tracker", None) for module in modules]
+        running = [t for t in trackers if getattr(t, "_pid", None) is not None]
+        if not running:
+            break
+        gc.collect()
+        for tracker in running:
             tracker._stop()
-            ended = True
+        ended = True
     if ended:
         _wait_for_children()
 

@@ -170,12 +170,28 @@ class Runner:
             while True:
                 child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
                 if child is None:
-                    left.append("processes")
+                    left.append(" ".join(["processes", *children()]))
                     break
                 os.waitid(os.P_PID, child.si_pid, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
             pass
         return " and ".join(left)
+
+
+def children():
+    """The command lines of this process's children, as far as they can be seen."""
+    own = str(os.getpid())
+    lines = []
+    try:
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            with open(f"/proc/{process}/stat") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[1] != own:
+                    continue
+            with open(f"/proc/{process}/cmdline") as command:
+                lines.append("(" + command.read().replace("\0", " ").strip()[:200] + ")")
+    except OSError:
+        pass
+    return lines
 
 
 def fresh(prototype):
