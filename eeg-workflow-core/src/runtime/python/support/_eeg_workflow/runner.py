@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import threading
+import time
 import traceback
 
 import blocks
@@ -14,6 +15,8 @@ from blocks.BlockOutput import BlockOutput
 
 from . import codec, display, libraries, listing
 
+#: Threads and processes that are ending get so many hundredths of a second for it.
+MOMENT = 20
 #: Tracebacks longer than this lose their middle.
 MAX_TRACEBACK = 64_000
 
@@ -162,6 +165,15 @@ class Runner:
         except Exception:
             # What could not be ended counts as left.
             pass
+        # What is ending already gets a moment for it.
+        for _ in range(MOMENT):
+            left = self.left_now()
+            if not left:
+                break
+            time.sleep(0.01)
+        return " and ".join(left)
+
+    def left_now(self):
         left = []
         threads = threading.active_count() - self.threads
         if threads > 0:
@@ -175,7 +187,7 @@ class Runner:
                 os.waitid(os.P_PID, child.si_pid, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
             pass
-        return " and ".join(left)
+        return left
 
 
 def children():
