@@ -525,3 +525,13 @@ class Spawn(Block):
     );
     assert_eq!(lab.run_block("Spawn", json!({})).completed().text(0), "['-B']");
 }
+
+#[test]
+fn an_interpreter_that_is_not_there_is_named_and_leaves_no_folder() {
+    let lab = Lab::with(|options| options.interpreter = "/no/such/python".into());
+    let error = lab.install(&[("Lab/__init__.py", "string_classobject_mapping = {}")]);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("/no/such/python"), "{error}");
+    let workers = std::fs::read_dir(lab.folder.path().join("python/workers"));
+    assert_eq!(workers.map_or(0, Iterator::count), 0);
+}

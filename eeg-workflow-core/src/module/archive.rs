@@ -82,6 +82,11 @@ pub enum ModuleKind {
 }
 
 impl Archive {
+    /// The modules that are written in this.
+    pub(crate) fn written_in(&self, kind: ModuleKind) -> impl Iterator<Item = &ArchivedModule> {
+        self.modules.iter().filter(move |module| module.kind == kind)
+    }
+
     /// Reads an archive.
     ///
     /// # Errors

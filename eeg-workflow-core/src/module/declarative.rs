@@ -31,7 +31,7 @@ pub(super) fn modules(
         outside: FxHashSet::default(),
     };
     let mut order = Vec::new();
-    for module in archive.modules.iter().filter(|module| module.kind == ModuleKind::Declarative) {
+    for module in archive.written_in(ModuleKind::Declarative) {
         let file = format!("{}/module.json", module.name);
         let fail = |problem: Problem| error(&file, problem);
         let bytes = module.files.get("module.json").map_or(&[][..], Vec::as_slice);
@@ -57,7 +57,7 @@ pub(super) fn modules(
     }
 
     let mut modules = Vec::new();
-    for archived in archive.modules.iter().filter(|module| module.kind == ModuleKind::Declarative) {
+    for archived in archive.written_in(ModuleKind::Declarative) {
         let name = builder.own.full(&archived.name);
         let mut module = Module::new(&name);
         for key in order.iter().filter(|key| key.module == name) {

@@ -443,7 +443,7 @@ fn inspect(
     owner: i64,
     runtime: Option<&dyn ModuleRuntime>,
 ) -> Result<Option<serde_json::Value>, InstallError> {
-    let code = archive.modules.iter().find(|module| module.kind == ModuleKind::Python);
+    let code = archive.written_in(ModuleKind::Python).next();
     let Some(module) = code else { return Ok(None) };
     let Some(runtime) = runtime else {
         return Err(InstallError::PythonUnavailable { module: module.name.clone() });

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::PythonError;
 use super::files::make_folder;
-use super::support::make_readable;
+use super::support::{make_readable, put_in_place};
 use crate::module::{Archive, ModuleKind};
 
 /// The unpacked archives of a runtime.
@@ -113,7 +113,7 @@ fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, PythonError> {
     // Of an attempt that has failed.
     let _ = fs::remove_dir_all(&part);
     make_folder(&part).map_err(PythonError::storage(&part))?;
-    for module in archive.modules.iter().filter(|module| module.kind == ModuleKind::Python) {
+    for module in archive.written_in(ModuleKind::Python) {
         let base = part.join(&module.name);
         make_folder(&base).map_err(PythonError::storage(&base))?;
         for (path, bytes) in &module.files {
@@ -126,14 +126,7 @@ fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, PythonError> {
             make_readable(&path).map_err(PythonError::storage(&path))?;
         }
     }
-    match fs::rename(&part, &target) {
-        // Another process was faster with the same files.
-        Err(_) if target.is_dir() => {
-            let _ = fs::remove_dir_all(&part);
-        }
-        renamed => renamed.map_err(PythonError::storage(&target))?,
-    }
-    Ok(target)
+    put_in_place(&part, target)
 }
 
 /// Removes the workers' folders that runtimes which have ended left.

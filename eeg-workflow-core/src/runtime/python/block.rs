@@ -9,7 +9,7 @@ use super::home::Home;
 use super::log::Printed;
 use super::object::{self, Immovable, PythonObject};
 use super::packet::Packet;
-use super::pool::{Key, Lease, NoWorker, Pool};
+use super::pool::{Key, Lease, Pool};
 use super::setting::Code;
 use super::value::{Incoming, Outgoing};
 use super::watch::Watch;
@@ -144,7 +144,9 @@ impl PythonBlock {
         // What cannot go where the block runs decides where it does.
         let mut message = Outgoing::default();
         let mut encoded: Vec<Json> = Vec::new();
-        for (port, value) in given.iter_mut() {
+        // The objects that are handed over for good.
+        let mut handed_over = vec![false; given.len()];
+        for ((port, value), handed_over) in given.iter_mut().zip(&mut handed_over) {
             encoded.push(match value {
                 Given::Value(value) => {
                     message.encode(value).map_err(|error| BlockError::input(port, error))?
@@ -152,6 +154,7 @@ impl PythonBlock {
                 Given::Object(object) => {
                     let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
                     if stays && object.is_alone && Arc::get_mut(object).is_some() {
+                        *handed_over = true;
                         json!({ "handle": object.handle, "alone": true })
                     } else {
                         self.moved(cx, port, object, &key, &mut home, &mut message)?
@@ -164,16 +167,7 @@ impl PythonBlock {
             Some(home) => self.pool.holder(home, cx),
             None => self.pool.any(&self.code, cx.owner(), cx),
         };
-        let mut worker = worker.map_err(|no| match no {
-            NoWorker::Stopped(stop) => stop.into(),
-            NoWorker::Failed(error) => {
-                let details = format!("{error}\n{}", error.details());
-                BlockError::from_error(error).with_details(details.trim_end().to_owned())
-            }
-            NoWorker::Gone => {
-                BlockError::new("its input was lost: the worker that held it has ended".to_owned())
-            }
-        })?;
+        let mut worker = worker.map_err(|no| no.into_error("its input"))?;
         let staged = worker.shelf.stage(files).map_err(BlockError::from_error)?;
         let (descriptors, memory) = message.descriptors();
         let request = json!({
@@ -187,10 +181,9 @@ impl PythonBlock {
         let answer = worker.exchange(request, &descriptors, cx, printed);
         drop(staged);
         if !matches!(answer, Err(Failure::NotSent)) {
-            for (_, value) in given.iter_mut() {
-                if let Given::Object(object) = value
-                    && home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home))
-                    && object.is_alone
+            for ((_, value), handed_over) in given.iter_mut().zip(handed_over) {
+                if handed_over
+                    && let Given::Object(object) = value
                     && let Some(object) = Arc::get_mut(object)
                 {
                     object.is_taken = true;

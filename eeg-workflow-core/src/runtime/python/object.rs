@@ -9,7 +9,7 @@ use super::files::StagedFile;
 use super::home::Home;
 use super::log::Printed;
 use super::memory;
-use super::pool::{NoWorker, Pool};
+use super::pool::Pool;
 use super::setting::Code;
 use super::watch::Watch;
 use crate::block::{BlockError, Object, Value};
@@ -66,7 +66,9 @@ impl PythonObject {
         pool: &Arc<Pool>,
         watch: &dyn Watch,
     ) -> Result<Result<Arc<OwnedFd>, String>, BlockError> {
-        let mut worker = pool.holder(&self.home, watch).map_err(|no| self.lost(no))?;
+        let mut worker = pool
+            .holder(&self.home, watch)
+            .map_err(|no| no.into_error(&format!("its input, a {},", self.class)))?;
         let mut printed = Printed::default();
         let request = json!({ "op": "pickle", "handle": self.handle });
         let answer = worker.exchange(request, &[], watch, &mut printed);
@@ -80,18 +82,6 @@ impl PythonObject {
             }
             (_, error) => Err(error.unwrap_or("the worker gave no answer").to_owned()),
         })
-    }
-
-    /// The error of a block that needs a value which is not there any more.
-    pub(super) fn lost(&self, no: NoWorker) -> BlockError {
-        match no {
-            NoWorker::Stopped(stop) => stop.into(),
-            NoWorker::Gone => BlockError::new(format!(
-                "its input, a {}, was lost: the worker that held it has ended",
-                self.class
-            )),
-            NoWorker::Failed(error) => BlockError::from_error(error),
-        }
     }
 }
 

@@ -21,7 +21,7 @@ const COMPLETE: &str = "complete";
 
 /// What the Python modules of an archive need: their lists, one after the other.
 pub(super) fn requirements(archive: &Archive) -> Option<Vec<u8>> {
-    let python = archive.modules.iter().filter(|module| module.kind == ModuleKind::Python);
+    let python = archive.written_in(ModuleKind::Python);
     let lists: Vec<&[u8]> =
         python.filter_map(|module| module.files.get(LIST).map(Vec::as_slice)).collect();
     (!lists.is_empty()).then(|| lists.join(&b'\n'))

@@ -12,7 +12,7 @@ use super::home::Home;
 use super::setting::{Code, Setting};
 use super::watch::{Deadline, Watch};
 use super::worker::Worker;
-use crate::block::Stop;
+use crate::block::{BlockError, Stop};
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -73,6 +73,22 @@ pub(super) enum NoWorker {
     Gone,
     /// A worker could not be started.
     Failed(PythonError),
+}
+
+impl NoWorker {
+    /// As the error of the block that needed the worker, because of `what` it holds.
+    pub(super) fn into_error(self, what: &str) -> BlockError {
+        match self {
+            Self::Stopped(stop) => stop.into(),
+            Self::Failed(error) => {
+                let details = format!("{error}\n{}", error.details());
+                BlockError::from_error(error).with_details(details.trim_end())
+            }
+            Self::Gone => {
+                BlockError::new(format!("{what} was lost: the worker that held it has ended"))
+            }
+        }
+    }
 }
 
 /// A worker that is ours until this is dropped.

@@ -76,11 +76,10 @@ impl Setting {
 
 impl Code {
     pub(super) fn new(archive: &Archive, unpacked: Arc<Unpacked>) -> Self {
-        let python = archive.modules.iter().filter(|module| module.kind == ModuleKind::Python);
         Self {
             digest: archive.digest.as_str().into(),
             unpacked,
-            modules: python.map(|module| module.name.clone()).collect(),
+            modules: archive.written_in(ModuleKind::Python).map(|m| m.name.clone()).collect(),
             requirements: packages::requirements(archive),
             interpreter: OnceLock::new(),
         }

@@ -57,10 +57,15 @@ pub(super) fn write(folder: &Path) -> Result<PathBuf, PythonError> {
         make_readable(&path).map_err(PythonError::storage(&path))?;
     }
     make_readable(&part).map_err(PythonError::storage(&part))?;
-    match fs::rename(&part, &target) {
+    put_in_place(&part, target)
+}
+
+/// Gives a folder that is complete the name by which it is found.
+pub(super) fn put_in_place(part: &Path, target: PathBuf) -> Result<PathBuf, PythonError> {
+    match fs::rename(part, &target) {
         // Another process was faster with the same files.
         Err(_) if target.is_dir() => {
-            let _ = fs::remove_dir_all(&part);
+            let _ = fs::remove_dir_all(part);
         }
         renamed => renamed.map_err(PythonError::storage(&target))?,
     }

@@ -72,6 +72,7 @@ impl Worker {
         shelf: Option<Arc<Shelf>>,
         watch: &dyn Watch,
     ) -> Result<Self, PythonError> {
+        let interpreter = code.interpreter(setting)?;
         let folder = setting.folder.join("workers").join(format!("{}-{id}", std::process::id()));
         let (scratch, files) = (folder.join("scratch"), folder.join("files"));
         for folder in [&folder, &scratch] {
@@ -96,7 +97,6 @@ impl Worker {
         let script = setting.support.join("start.py");
         let arguments = ["-I", "-S", "-B"].map(OsString::from).into_iter().chain([script.into()]);
         let arguments: Vec<OsString> = arguments.collect();
-        let interpreter = code.interpreter(setting)?;
         let mut readable = interpreter.readable.clone();
         readable.extend([setting.support.clone(), code.root().to_owned()]);
         let process = setting.sandbox.spawn(Launch {

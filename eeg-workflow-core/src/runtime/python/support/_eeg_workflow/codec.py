@@ -7,7 +7,6 @@ neither stays here: `{"handle": number}`.
 """
 
 import copy
-import json
 import math
 import mmap
 import os
@@ -247,8 +246,3 @@ def size(value):
         return sys.getsizeof(value)
     except Exception:
         return 0
-
-
-def is_short(encoded, limit):
-    """Whether the JSON text of a plain value is no longer than this."""
-    return len(json.dumps(encoded)) <= limit
