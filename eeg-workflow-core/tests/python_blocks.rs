@@ -262,7 +262,7 @@ import time
 class Meet(Block):
     def execute(self):
         begin = time.time()
-        time.sleep(2)
+        time.sleep(3)
         return f"{begin} {time.time()}", "STRING"
 "#,
     );
@@ -313,7 +313,7 @@ class Same(Block):
 
 class Wait(Same):
     def execute(self):
-        time.sleep(1)
+        time.sleep(3)
         return super().execute()
 "#;
 
@@ -342,7 +342,8 @@ fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_o
     let done = lab.run_with(&shared, leaves);
     for block in [1, 2] {
         let failure = done.failure(block).unwrap_or_default();
-        assert!(failure.contains("cannot pickle"), "block {block}: {failure:?}");
+        let told = "a Thing that others take too cannot be copied for this block: TypeError: cannot pickle";
+        assert!(failure.contains(told), "block {block}: {failure:?}");
     }
 
     // Two of them meet in one worker.
@@ -359,7 +360,7 @@ fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_o
     let edges: Vec<_> = (2..5).map(|id| (1, "thing", id, "thing")).collect();
     let begin = std::time::Instant::now();
     lab.run_with(&workflow(&waiting, &edges), leaves).completed();
-    assert!(begin.elapsed().as_secs_f64() < 2.9, "one after the other: {:?}", begin.elapsed());
+    assert!(begin.elapsed().as_secs_f64() < 8.9, "one after the other: {:?}", begin.elapsed());
 }
 
 #[test]

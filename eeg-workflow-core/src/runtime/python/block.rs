@@ -132,8 +132,7 @@ impl PythonBlock {
         for (_, value) in given.iter_mut() {
             if let Given::Object(object) = value
                 && key == Key::new(&object.code, object.owner)
-                && object.is_alone
-                && Arc::get_mut(object).is_some()
+                && object.can_be_handed_over()
                 && home.as_ref().is_none_or(|(size, _)| *size < object.size)
             {
                 home = Some((object.size, Arc::clone(&object.home)));
@@ -153,7 +152,7 @@ impl PythonBlock {
                 }
                 Given::Object(object) => {
                     let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
-                    if stays && object.is_alone && Arc::get_mut(object).is_some() {
+                    if stays && object.can_be_handed_over() {
                         *handed_over = true;
                         json!({ "handle": object.handle, "alone": true })
                     } else {

@@ -201,7 +201,14 @@ class Store:
         """The value itself when nobody else is to have it, otherwise a copy."""
         if alone:
             return self.values.pop(number)
-        return copy.deepcopy(self.values[number])
+        value = self.values[number]
+        try:
+            return copy.deepcopy(value)
+        except Exception as reason:
+            raise TypeError(
+                f"a {type_name(value)} that others take too cannot be copied for this block: "
+                f"{type(reason).__name__}: {reason}"
+            ) from reason
 
     def pickle(self, number):
         """The descriptor of memory with the pickled value."""
