@@ -53,6 +53,8 @@ pub mod docs;
 #[cfg(feature = "builtin")]
 pub mod eeg;
 pub mod engine;
+#[cfg(any(feature = "builtin", all(feature = "python", target_os = "linux")))]
+mod huge_pages;
 pub mod job;
 pub mod module;
 #[cfg(feature = "builtin")]

@@ -1,10 +1,11 @@
 //! Fast convolution with a symmetric kernel (overlap-save).
 
+use std::f64::consts::PI;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use realfft::num_complex::Complex64;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex64;
+use rustfft::{Fft, FftPlanner};
 
 /// A symmetric kernel of odd length, ready to be applied to signals of one length.
 ///
@@ -15,16 +16,15 @@ pub(super) struct Convolver {
     taps: usize,
     /// Outputs a block.
     step: usize,
-    /// Spectrum of the kernel around 0, which is real, divided by the block's size.
-    response: Vec<f64>,
-    forward: Arc<dyn RealToComplex<f64>>,
-    inverse: Arc<dyn ComplexToReal<f64>>,
+    response: PackedResponse,
+    forward: Arc<dyn Fft<f64>>,
+    inverse: Arc<dyn Fft<f64>>,
 }
 
 /// What one block needs while it is transformed.
 struct Buffers {
-    signal: Vec<f64>,
-    spectrum: Vec<Complex64>,
+    /// The samples of the block, two in a complex number: half as long a transform does.
+    packed: Vec<Complex64>,
     scratch: Vec<Complex64>,
 }
 
@@ -35,39 +35,34 @@ impl Convolver {
         let (half, reach) = (kernel.len() / 2, 2 * n.saturating_sub(1));
         let kernel = kernel.get(half - half.min(reach)..=half + half.min(reach)).unwrap_or(kernel);
         let size = block_size(n, kernel.len());
-        let mut planner = RealFftPlanner::new();
-        let forward = planner.plan_fft_forward(size);
-        let inverse = planner.plan_fft_inverse(size);
+        let mut planner = FftPlanner::new();
         let mut convolver = Self {
             taps: kernel.len(),
             step: size + 1 - kernel.len(),
-            response: Vec::new(),
-            forward,
-            inverse,
+            response: PackedResponse::default(),
+            forward: planner.plan_fft_forward(size / 2),
+            inverse: planner.plan_fft_inverse(size / 2),
         };
+        // Around 0, and divided by what the transforms there and back multiply by.
         let mut buffers = convolver.buffers();
         let (left, right) = kernel.split_at(kernel.len() / 2);
-        let slots = buffers.signal.iter_mut();
-        slots.zip(right).for_each(|(slot, tap)| *slot = tap / size as f64);
-        let slots = buffers.signal.iter_mut().rev();
-        slots.zip(left.iter().rev()).for_each(|(slot, tap)| *slot = tap / size as f64);
-        convolver.transform(&mut buffers);
-        convolver.response = buffers.spectrum.iter().map(|value| value.re).collect();
+        let scaled = |tap: &f64| tap / (size / 2) as f64;
+        let slots = buffers.signal().iter_mut();
+        slots.zip(right).for_each(|(slot, tap)| *slot = scaled(tap));
+        let slots = buffers.signal().iter_mut().rev();
+        slots.zip(left.iter().rev()).for_each(|(slot, tap)| *slot = scaled(tap));
+        convolver.forward.process_with_scratch(&mut buffers.packed, &mut buffers.scratch);
+        convolver.response = PackedResponse::new(&buffers.packed);
         convolver
     }
 
     fn buffers(&self) -> Buffers {
-        let scratch = self.forward.get_scratch_len().max(self.inverse.get_scratch_len());
+        let (there, back) = (&self.forward, &self.inverse);
+        let scratch = there.get_inplace_scratch_len().max(back.get_inplace_scratch_len());
         Buffers {
-            signal: self.forward.make_input_vec(),
-            spectrum: self.forward.make_output_vec(),
+            packed: vec![Complex64::default(); there.len()],
             scratch: vec![Complex64::default(); scratch],
         }
-    }
-
-    /// Signal to spectrum. The lengths fit, which is all that could fail.
-    fn transform(&self, Buffers { signal, spectrum, scratch }: &mut Buffers) {
-        let _ = self.forward.process_with_scratch(signal, spectrum, scratch);
     }
 
     /// Replaces `signal` by its convolution with the kernel, centred, after the signal was
@@ -84,7 +79,7 @@ impl Convolver {
             blocks.for_each_init(
                 || self.buffers(),
                 |buffers, (block, out)| {
-                    fill(&mut buffers.signal, [extended.get(block * self.step..).unwrap_or(&[])]);
+                    fill(buffers.signal(), [extended.get(block * self.step..).unwrap_or(&[])]);
                     self.block(out, buffers);
                 },
             );
@@ -94,8 +89,8 @@ impl Convolver {
         for start in (0..signal.len()).step_by(self.step) {
             // Outputs take the place of inputs: those that the next block needs are kept.
             let here = signal.get(start..).unwrap_or(&[]);
-            fill(&mut buffers.signal, [before, here, after]);
-            let kept = buffers.signal.get(self.step..self.step + half).unwrap_or(&[]);
+            fill(buffers.signal(), [before, here, after]);
+            let kept = buffers.signal().get(self.step..self.step + half).unwrap_or(&[]);
             before.iter_mut().zip(kept).for_each(|(to, from)| *to = *from);
             let end = signal.len().min(start + self.step);
             self.block(signal.get_mut(start..end).unwrap_or_default(), buffers);
@@ -104,14 +99,87 @@ impl Convolver {
 
     /// The outputs of the block whose inputs are in the buffers.
     fn block(&self, out: &mut [f64], buffers: &mut Buffers) {
-        self.transform(buffers);
-        let Buffers { signal, spectrum, scratch } = buffers;
-        for (value, factor) in spectrum.iter_mut().zip(&self.response) {
-            *value *= *factor;
-        }
-        let _ = self.inverse.process_with_scratch(spectrum, signal, scratch);
-        let valid = signal.get(self.taps / 2..).unwrap_or(&[]);
+        self.forward.process_with_scratch(&mut buffers.packed, &mut buffers.scratch);
+        self.response.apply(&mut buffers.packed);
+        self.inverse.process_with_scratch(&mut buffers.packed, &mut buffers.scratch);
+        let valid = buffers.signal().get(self.taps / 2..).unwrap_or(&[]);
         out.iter_mut().zip(valid).for_each(|(out, value)| *out = *value);
+    }
+}
+
+impl Buffers {
+    /// The samples one by one.
+    fn signal(&mut self) -> &mut [f64] {
+        bytemuck::cast_slice_mut(&mut self.packed)
+    }
+}
+
+/// What the transform of packed samples is to be changed by, so that their own spectrum is
+/// multiplied by a kernel's.
+///
+/// Let `Z` be the transform of `x[2n] + i x[2n + 1]`, of length `m`. The spectrum of `x` is
+/// `X[k] = E + wO` and `X[k + m] = E - wO`, with `E = (Z[k] + Z*[m - k]) / 2`,
+/// `O = (Z[k] - Z*[m - k]) / 2i` and `w = exp(-iθ)`, `θ = πk/m`. A real and even response `R` turns
+/// them into `R[k] X[k]` and `R[m - k] X[k + m]`; packed again that is
+/// `Z'[k] = (s - d sin θ) Z[k] + i d cos θ Z*[m - k]`, where `s` and `d` are half the sum and half
+/// the difference of `R[k]` and `R[m - k]`.
+#[derive(Default)]
+struct PackedResponse {
+    /// `s - d sin θ`, for each `k`.
+    own: Vec<f64>,
+    /// `d cos θ`, which is the same for `k` and `m - k`.
+    mirrored: Vec<f64>,
+}
+
+impl PackedResponse {
+    /// `kernel` is the transform of the packed kernel.
+    fn new(kernel: &[Complex64]) -> Self {
+        let m = kernel.len();
+        let angle = |k: usize| (PI * k as f64 / m as f64).sin_cos();
+        let packed = |k: usize| kernel.get(k % m).copied().unwrap_or_default();
+        let response: Vec<f64> = (0..=m)
+            .map(|k| {
+                let ((sin, cos), z, mirrored) = (angle(k), packed(k), packed(m - k));
+                let even = z.re + mirrored.re;
+                let odd = cos * (z.im + mirrored.im) - sin * (z.re - mirrored.re);
+                (even + odd) / 2.0
+            })
+            .collect();
+        let pairs = response.iter().zip(response.iter().rev()).take(m).enumerate();
+        let factors = pairs.map(|(k, (here, there))| {
+            let ((sin, cos), s, d) = (angle(k), (here + there) / 2.0, (here - there) / 2.0);
+            (s - d * sin, d * cos)
+        });
+        let (own, mirrored) = factors.unzip();
+        Self { own, mirrored }
+    }
+
+    fn apply(&self, packed: &mut [Complex64]) {
+        let one = |z: Complex64, of: Complex64, own: f64, mirrored: f64| {
+            Complex64::new(own * z.re + mirrored * of.im, own * z.im + mirrored * of.re)
+        };
+        let (Some((zero, rest)), Some((own, owns)), Some((mirrored, mirroreds))) =
+            (packed.split_first_mut(), self.own.split_first(), self.mirrored.split_first())
+        else {
+            return;
+        };
+        *zero = one(*zero, *zero, *own, *mirrored);
+        // From both ends to the middle, which is its own counterpart.
+        let half = rest.len() / 2;
+        let (left, right) = rest.split_at_mut(half);
+        let right_owns = owns.iter().rev();
+        let pairs = left.iter_mut().zip(right.iter_mut().rev());
+        for (((a, b), (own_a, own_b)), mirrored) in
+            pairs.zip(owns.iter().zip(right_owns)).zip(mirroreds)
+        {
+            (*a, *b) = (one(*a, *b, *own_a, *mirrored), one(*b, *a, *own_b, *mirrored));
+        }
+        if right.len() > half
+            && let (Some(middle), Some(own), Some(mirrored)) =
+                (right.first_mut(), owns.get(half), mirroreds.get(half))
+        {
+            *middle = one(*middle, *middle, *own, *mirrored);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::{Epochs, LabelError, Labels, Wavelet};
+use crate::huge_pages;
 
 /// Vectors x features, with the event id that each vector comes from and, once they were
 /// labelled, its class. A value: labelling gives new vectors that share the features.
@@ -236,6 +237,7 @@ impl FeatureVectors {
         }
         let order = order(epochs);
         let mut values = vec![0.0; n_epochs * channels * count];
+        huge_pages::advise(&mut values);
         values.par_chunks_mut(channels * count).zip(&order).for_each_init(
             || vec![0.0; samples],
             |row, (vector, epoch)| {

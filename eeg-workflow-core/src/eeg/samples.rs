@@ -7,6 +7,8 @@ use std::sync::Arc;
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::huge_pages;
+
 /// How one stored sample is written. All are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -233,6 +235,7 @@ impl StoredSamples {
         let shape = (self.channels.len(), self.n_samples);
         let mut out = Array2::zeros(shape);
         if let Some(flat) = out.as_slice_mut() {
+            huge_pages::advise(flat);
             match self.encoding {
                 Encoding::Int16 => self.convert_all::<i16>(flat),
                 Encoding::Int24 => self.convert_all::<I24>(flat),

@@ -1,7 +1,7 @@
 //! The values on their way along a plan's edges, and the counters that say when a block has
 //! all of its inputs.
 //!
-//! The one module of the crate with `unsafe` code. Behind locks (a `Mutex<Slot>` an edge) a
+//! One of the two modules with `unsafe` code. Behind locks (a `Mutex<Slot>` an edge) a
 //! layered graph with three inputs a block cost 1.6 times the CPU time (bench `engine`, W3).
 //!
 //! # Why it is sound

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use self::brainvision::{DataError, HeaderError, MarkerError};
 use self::edf::EdfError;
 use super::{Recording, RecordingError};
+use crate::huge_pages;
 
 /// Reads a recording, whatever format it is in: that is found by how the file starts and, failing
 /// that, by the name's ending. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
@@ -97,6 +98,7 @@ impl Files {
         if !fits {
             return Err(ReadError::TooLarge { path: path.to_owned(), size, limit });
         }
+        huge_pages::advise(bytes.spare_capacity_mut());
         file.take(size).read_to_end(&mut bytes).map_err(|source| io_error(path, source))?;
         Ok(bytes)
     }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::random::Random;
 use super::weights::{affine, chunk_rows};
 use super::{Activation, Network, NetworkError, Optimizer, Real};
+use crate::huge_pages;
 
 /// Probabilities are kept this far from 0 and 1, as in Keras.
 const CLIP: f64 = 1e-7;
@@ -78,7 +79,13 @@ struct Pair<F> {
 
 impl<F: Real> States<F> {
     pub(super) fn new(network: &Network<F>, second: F) -> Self {
-        let pair = |n| Pair { first: vec![F::zero(); n], second: vec![second; n] };
+        let filled = |n, value| {
+            let mut all = Vec::with_capacity(n);
+            huge_pages::advise(all.spare_capacity_mut());
+            all.resize(n, value);
+            all
+        };
+        let pair = |n| Pair { first: filled(n, F::zero()), second: filled(n, second) };
         let layer = |layer: &super::DenseLayer<F>| LayerStates {
             weights: pair(layer.weights.len()),
             bias: pair(layer.bias.len()),

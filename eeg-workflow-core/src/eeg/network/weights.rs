@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::random::Random;
 use super::{Activation, LayerChain, Real};
+use crate::huge_pages;
 
 /// So many weights, about 256 KiB, are worked on at once: they stay in a core's cache between
 /// the steps. Not dependent on the number of threads, so that sums are always made in one order.
@@ -130,8 +131,9 @@ impl<F: Real> Network<F> {
         let dense = |layer: &super::Layer| {
             let units = layer.units();
             let limit = (6.0 / (inputs + units) as f64).sqrt();
-            let draw = |_| F::of((2.0 * random.uniform() - 1.0) * limit);
-            let weights = Array2::from_shape_fn((inputs, units), draw);
+            let mut weights = Array2::zeros((inputs, units));
+            huge_pages::advise(weights.as_slice_mut().unwrap_or_default());
+            weights.mapv_inplace(|_: F| F::of((2.0 * random.uniform() - 1.0) * limit));
             inputs = units;
             DenseLayer { weights, bias: Array1::zeros(units), activation: layer.activation() }
         };

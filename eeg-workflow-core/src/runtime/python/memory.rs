@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{ArrayD, IxDyn};
 use rustix::fs::{FileType, MemfdFlags};
 
-/// Floats that are written or read at a time, where several threads do it.
+use crate::huge_pages;
+
+/// Floats that are read at a time, where several threads do it.
 const PIECE: usize = 1 << 20;
 /// Arrays begin at multiples of this.
 const ALIGNMENT: u64 = 64;
@@ -46,14 +48,10 @@ impl Memory {
         Ok(at)
     }
 
-    /// Writes floats at a place.
+    /// Writes floats at a place. (Several threads would wait for each other: the system lets one
+    /// write to a file at a time.)
     pub(super) fn write_at(&self, floats: &[f64], at: u64) -> io::Result<()> {
-        let pieces: Vec<_> = floats.chunks(PIECE).collect();
-        in_parallel(pieces.len(), |piece| {
-            let floats = pieces.get(piece).copied().unwrap_or_default();
-            let at = at + 8 * (piece * PIECE) as u64;
-            self.file.write_all_at(bytemuck::cast_slice(floats), at)
-        })
+        self.file.write_all_at(bytemuck::cast_slice(floats), at)
     }
 }
 
@@ -134,6 +132,7 @@ pub(super) fn read_array(
         return Err(io::Error::other("an array that is not in its memory"));
     }
     let mut values = vec![0.0; bytes / 8];
+    huge_pages::advise(&mut values);
     let pieces: Vec<_> = values.chunks_mut(PIECE).map(|piece| Mutex::new(Some(piece))).collect();
     in_parallel(pieces.len(), |index| {
         let piece = pieces.get(index).and_then(|piece| piece.lock().ok()?.take());
