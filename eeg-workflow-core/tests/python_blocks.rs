@@ -342,7 +342,8 @@ fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_o
     let done = lab.run_with(&shared, leaves);
     for block in [1, 2] {
         let failure = done.failure(block).unwrap_or_default();
-        let told = "a Thing that others take too cannot be copied for this block: TypeError: cannot pickle";
+        let told =
+            "Thing that others take too cannot be copied for this block: TypeError: cannot pickle";
         assert!(failure.contains(told), "block {block}: {failure:?}");
     }
 

@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import os
+import pickle
 import resource
 import sys
 import threading
@@ -26,7 +27,8 @@ class Runner:
         self.channel = channel
         self.store = codec.Store()
         self.modules = {}
-        self.outputs = {}
+        #: What makes a fresh block, by module and block.
+        self.copiers = {}
         self.root = configuration["root"]
         self.names = configuration["modules"]
         self.c = ctypes.CDLL(None)
@@ -95,8 +97,11 @@ class Runner:
 
     def run(self, request, descriptors, reply, attached):
         self.store.release(request["release"])
-        prototype = self.modules[request["module"]][request["block"]]
-        block = fresh(prototype)
+        place = (request["module"], request["block"])
+        prototype = self.modules[place[0]][place[1]]
+        if place not in self.copiers:
+            self.copiers[place] = copier(prototype)
+        block = self.copiers[place]()
         decoder = codec.Decoder(self.store, descriptors, request.get("memory"))
         data = {name: decoder.decode(value) for name, value in request["data"]}
         block.input_params(data)
@@ -206,12 +211,21 @@ def children():
     return lines
 
 
-def fresh(prototype):
-    """A block as its constructor left it."""
+def copier(prototype):
+    """A function that gives a block as its constructor left it."""
+    if not hasattr(prototype, "__deepcopy__"):
+        try:
+            # The same protocol as that of `deepcopy`, and several times as fast.
+            pickled = pickle.dumps(prototype, 5)
+            pickle.loads(pickled)
+            return lambda: pickle.loads(pickled)
+        except Exception:
+            pass
     try:
-        return copy.deepcopy(prototype)
+        copy.deepcopy(prototype)
+        return lambda: copy.deepcopy(prototype)
     except Exception:
-        return type(prototype)()
+        return type(prototype)
 
 
 def describe(error):
