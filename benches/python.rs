@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 
 use eeg_workflow_core::block::Value;
 use eeg_workflow_core::builtin;
+use eeg_workflow_core::eeg::{
+    Channel, ChannelKind, Encoding, EventNumbering, Info, Recording, StoredSamples,
+};
 use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Report, RunOptions, RunStatus};
 use eeg_workflow_core::module::{ArchiveLimits, Module, ModuleLibrary, ModuleRuntime, Owner};
 use eeg_workflow_core::runtime::python::{PythonOptions, PythonRuntime};
@@ -66,6 +69,8 @@ class First(Block):
 
     def execute(self):
         value = self.inp.value
+        # A recording is mne's, or has its samples as an attribute.
+        value = getattr(value, "_data", getattr(value, "data", value))
         return f"{value[0, 0]} {value.shape}", "STRING"
 
 
@@ -112,8 +117,13 @@ impl Lab {
         let shared: Arc<dyn ModuleRuntime> = runtime.clone();
         let mut registry = builtin::registry().unwrap();
         let array = Arc::new(ndarray::ArrayD::from_elem(vec![CHANNELS, SAMPLES], 1.5));
+        let recording = recording();
         let module = Module::new("Bench.zip:Bench")
             .function("Array", [], "out", move || Ok(Value::Array(Arc::clone(&array))))
+            .and_then(|module| {
+                module
+                    .function("Recording", [], "out", move || Ok(Value::object(recording.clone())))
+            })
             .unwrap();
         registry.register(module).unwrap();
         let limits = ArchiveLimits::default();
@@ -135,7 +145,8 @@ impl Lab {
     /// Runs the blocks, each with the one before it at its input if `chained`.
     fn run(&self, blocks: &[&str], chained: bool) -> (Report, Duration) {
         let block = |(id, name): (usize, &&str)| {
-            let module = if *name == "Array" { "Bench.zip:Bench" } else { "Lab.zip:Lab" };
+            let is_native = ["Array", "Recording"].contains(name);
+            let module = if is_native { "Bench.zip:Bench" } else { "Lab.zip:Lab" };
             json!({"id": id, "type": name, "module": module, "values": {}})
         };
         let edge = |id: usize| {
@@ -156,6 +167,25 @@ impl Lab {
         assert_eq!(report.status(), RunStatus::Completed, "{:?}", report.failures());
         (report, elapsed)
     }
+}
+
+/// 16-bit integers, multiplexed, as in a file.
+fn recording() -> Recording {
+    let bytes = (0..2 * CHANNELS * SAMPLES).map(|i| (i * 7) as u8).collect();
+    let gains = [1e-7; CHANNELS];
+    let samples = StoredSamples::new(bytes, Encoding::Int16, true, CHANNELS, &gains).unwrap();
+    let channel =
+        |i| Channel { name: format!("E{i}"), kind: ChannelKind::Eeg, unit: "µV".to_owned() };
+    let info = Info {
+        channels: (0..CHANNELS).map(channel).collect(),
+        sfreq: 1000.0,
+        meas_date: None,
+        annotations: Vec::new(),
+        numbering: EventNumbering::BrainVision,
+        highpass: 0.0,
+        lowpass: 500.0,
+    };
+    Recording::from_stored(info, samples).unwrap()
 }
 
 fn dispatch(lab: &Lab) {
@@ -188,13 +218,16 @@ fn parallel(lab: &Lab) {
 fn arrays(lab: &Lab) {
     let bytes = CHANNELS * SAMPLES * 8;
     let source = vec![1.5_f64; CHANNELS * SAMPLES];
-    let mut rounds: Vec<f64> = (0..7)
-        .map(|_| {
-            let (report, elapsed) = lab.run(&["Array", "First"], true);
-            assert!(report.display(BlockIndex(1)).is_some());
-            ms(elapsed)
-        })
-        .collect();
+    let reach = |source: &str| {
+        let mut rounds: Vec<f64> = (0..7)
+            .map(|_| {
+                let (report, elapsed) = lab.run(&[source, "First"], true);
+                assert!(report.display(BlockIndex(1)).is_some());
+                ms(elapsed)
+            })
+            .collect();
+        median(&mut rounds)
+    };
     let mut copies: Vec<f64> = (0..7)
         .map(|_| {
             let start = Instant::now();
@@ -204,13 +237,12 @@ fn arrays(lab: &Lab) {
             elapsed
         })
         .collect();
-    let (reach, copy) = (median(&mut rounds), median(&mut copies));
-    println!(
-        "an array of {} MB reaches a block in {reach:.0} ms ({:.1} GB/s); copying it in memory \
-         takes {copy:.0} ms",
-        bytes / 1_000_000,
-        bytes as f64 / reach / 1e6
-    );
+    println!("copying {} MB in memory: {:.0} ms", bytes / 1_000_000, median(&mut copies));
+    for (what, source) in [("an array", "Array"), ("a recording of 16-bit integers", "Recording")] {
+        let reach = reach(source);
+        let speed = bytes as f64 / reach / 1e6;
+        println!("{what} reaches a block in {reach:.0} ms ({speed:.1} GB/s)");
+    }
     let Some(python) = std::env::var_os("EEG_PEERS") else { return };
     let program = format!(
         "import numpy as np, time, tempfile, os\n\

@@ -6,10 +6,11 @@ use serde_json::{Value as Json, json};
 
 use super::files::{self, StagedFile};
 use super::home::Home;
+use super::lease::Lease;
 use super::log::Printed;
 use super::object::{self, Immovable, PythonObject};
 use super::packet::Packet;
-use super::pool::{Key, Lease, Pool};
+use super::pool::{Key, Pool};
 use super::setting::Code;
 use super::value::{Incoming, Outgoing};
 use super::watch::Watch;

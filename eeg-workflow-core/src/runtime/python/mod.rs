@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 mod files;
 mod home;
+mod lease;
 mod listing;
 mod log;
 mod memory;
@@ -35,8 +36,9 @@ pub use error::PythonError;
 
 use self::archive::Archives;
 use self::block::PythonBlock;
+use self::lease::NoWorker;
 use self::listing::ListedModule;
-use self::pool::{NoWorker, Pool};
+use self::pool::Pool;
 use self::setting::{Code, Setting};
 use self::watch::Deadline;
 use super::sandbox::{Interpreter, Limits, Sandbox};

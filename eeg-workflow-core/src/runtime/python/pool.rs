@@ -9,10 +9,11 @@ use rustc_hash::FxHashMap;
 use super::PythonError;
 use super::files::Shelf;
 use super::home::Home;
+use super::lease::{Lease, NoWorker};
 use super::setting::{Code, Setting};
 use super::watch::{Deadline, Watch};
 use super::worker::Worker;
-use crate::block::{BlockError, Stop};
+use crate::block::Stop;
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -65,39 +66,6 @@ struct Entry {
     idle: Option<(Worker, Instant)>,
 }
 
-/// Why there is no worker.
-pub(super) enum NoWorker {
-    /// The run must stop.
-    Stopped(Stop),
-    /// The worker that is asked for has ended.
-    Gone,
-    /// A worker could not be started.
-    Failed(PythonError),
-}
-
-impl NoWorker {
-    /// As the error of the block that needed the worker, because of `what` it holds.
-    pub(super) fn into_error(self, what: &str) -> BlockError {
-        match self {
-            Self::Stopped(stop) => stop.into(),
-            Self::Failed(error) => {
-                let details = format!("{error}\n{}", error.details());
-                BlockError::from_error(error).with_details(details.trim_end())
-            }
-            Self::Gone => {
-                BlockError::new(format!("{what} was lost: the worker that held it has ended"))
-            }
-        }
-    }
-}
-
-/// A worker that is ours until this is dropped.
-pub(super) struct Lease {
-    pool: Arc<Pool>,
-    worker: Option<Worker>,
-    id: u64,
-}
-
 impl Pool {
     pub(super) fn new(setting: Setting) -> Arc<Self> {
         Arc::new(Self { setting, state: Mutex::default(), changed: Condvar::new() })
@@ -123,7 +91,7 @@ impl Pool {
             if let Some((mut worker, _)) = entry.idle.take() {
                 drop(state);
                 let is_well = worker.is_well();
-                let lease = self.lease(worker);
+                let lease = Lease::new(self, worker);
                 return if is_well { Ok(lease) } else { Err(NoWorker::Gone) };
             }
             state = self.wait(state);
@@ -155,9 +123,9 @@ impl Pool {
                 }
                 drop(state);
                 if worker.is_well() {
-                    return Ok(self.lease(worker));
+                    return Ok(Lease::new(self, worker));
                 }
-                drop(self.lease(worker));
+                drop(Lease::new(self, worker));
                 state = self.state();
                 continue;
             }
@@ -213,7 +181,7 @@ impl Pool {
                 state.start_times.insert(Arc::clone(&code.digest), began.elapsed());
                 self.look_after(&mut state);
                 drop(state);
-                Ok(self.lease(worker))
+                Ok(Lease::new(self, worker))
             }
             Err(error) => {
                 state.entries.retain(|entry| entry.id != id);
@@ -241,8 +209,30 @@ impl Pool {
         Ok(Some(shelf))
     }
 
-    fn lease(self: &Arc<Self>, worker: Worker) -> Lease {
-        Lease { pool: Arc::clone(self), id: worker.home.id, worker: Some(worker) }
+    /// Takes a worker back, or ends it if it is not to be used again.
+    pub(super) fn give_back(&self, worker: Worker) {
+        let held = worker.home.held();
+        #[expect(clippy::cast_precision_loss, reason = "seconds")]
+        let is_used_up = worker.cpu > self.setting.limits.cpu_seconds as f64 / 2.0;
+        let stays = !worker.is_ended() && (held > 0 || !(worker.is_tainted || is_used_up));
+        if stays && held == 0 {
+            worker.tidy();
+        }
+        let id = worker.home.id;
+        let mut state = self.state();
+        let stays = stays && !state.is_closed;
+        let mut gone = None;
+        if stays {
+            if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
+                entry.idle = Some((worker, Instant::now()));
+            }
+        } else {
+            state.entries.retain(|entry| entry.id != id);
+            gone = Some(worker);
+        }
+        drop(state);
+        self.changed.notify_all();
+        drop(gone);
     }
 
     /// Ends the idle workers of an archive; busy ones end when they are free.
@@ -369,48 +359,6 @@ impl State {
             !is_out
         });
         gone
-    }
-}
-
-impl std::ops::Deref for Lease {
-    type Target = Worker;
-
-    fn deref(&self) -> &Worker {
-        self.worker.as_ref().unwrap_or_else(|| unreachable!("taken only when it is dropped"))
-    }
-}
-
-impl std::ops::DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut Worker {
-        self.worker.as_mut().unwrap_or_else(|| unreachable!("taken only when it is dropped"))
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(worker) = self.worker.take() else { return };
-        let setting = &self.pool.setting;
-        let held = worker.home.held();
-        #[expect(clippy::cast_precision_loss, reason = "seconds")]
-        let is_used_up = worker.cpu > setting.limits.cpu_seconds as f64 / 2.0;
-        let stays = !worker.is_ended() && (held > 0 || !(worker.is_tainted || is_used_up));
-        if stays && held == 0 {
-            worker.tidy();
-        }
-        let mut state = self.pool.state();
-        let stays = stays && !state.is_closed;
-        let mut gone = None;
-        if stays {
-            if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == self.id) {
-                entry.idle = Some((worker, Instant::now()));
-            }
-        } else {
-            state.entries.retain(|entry| entry.id != self.id);
-            gone = Some(worker);
-        }
-        drop(state);
-        self.pool.changed.notify_all();
-        drop(gone);
     }
 }
 
