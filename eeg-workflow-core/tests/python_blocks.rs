@@ -298,6 +298,14 @@ class MakeFast(Make):
     def execute(self):
         self.output.set_value(Thing(threading.Lock()))
 
+class MakeBoth(Make):
+    def __init__(self):
+        super().__init__()
+        self.other = BlockOutput("other", ParameterType.OBJECT, 1, 100)
+    def execute(self):
+        self.output.set_value(Thing(threading.Lock()))
+        self.other.set_value(Thing(threading.Lock()))
+
 class Same(Block):
     def __init__(self):
         self.inp = BlockInput("thing", 0, 9, ParameterType.OBJECT)
@@ -320,7 +328,7 @@ class Wait(Same):
 #[test]
 fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_others() {
     let lab = Lab::new();
-    lab.blocks(&["Make", "MakeFast", "Same", "Wait"], HELD);
+    lab.blocks(&["Make", "MakeFast", "MakeBoth", "Same", "Wait"], HELD);
     let same = |id| (id, "Same", json!({}));
     let leaves = |options: &mut eeg_workflow_core::engine::RunOptions| {
         options.keep = eeg_workflow_core::engine::Keep::None;
@@ -346,6 +354,14 @@ fn a_value_of_one_consumer_stays_in_its_worker_and_one_of_several_is_copied_to_o
             "Thing that others take too cannot be copied for this block: TypeError: cannot pickle";
         assert!(failure.contains(told), "block {block}: {failure:?}");
     }
+
+    // What a block gives beside it is no reason to take it from its one consumer.
+    let both = workflow(
+        &[(1, "MakeBoth", json!({})), same(2), same(3)],
+        &[(1, "thing", 2, "thing"), (1, "other", 3, "thing")],
+    );
+    let done = lab.run_with(&both, leaves).completed();
+    assert_eq!([1, 2].map(|block| done.text(block)), ["here"; 2]);
 
     // Two of them meet in one worker.
     let met = workflow(
@@ -511,21 +527,53 @@ fn python_blocks_stand_inside_of_declarative_ones() {
 }
 
 #[test]
-fn processes_that_python_starts_find_its_packages() {
+fn processes_that_python_starts_find_its_packages_and_the_module() {
     let lab = Lab::new();
     lab.blocks(
-        &["Spawn"],
+        &["Spawn", "Import"],
         r#"
-import multiprocessing, sys
+import multiprocessing, os, subprocess, sys
 
 class Spawn(Block):
     def execute(self):
         context = multiprocessing.get_context("spawn")
         from multiprocessing.util import _args_from_interpreter_flags
         return str(_args_from_interpreter_flags()), "STRING"
+
+class Import(Block):
+    def execute(self):
+        code = "from blocks.Lab import Import; print(Import.FILE_BASE_PATH, end='')"
+        there = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        child = subprocess.run([sys.executable, "-c", code], env=there, capture_output=True, text=True)
+        return str((child.stdout == self.FILE_BASE_PATH, child.stderr)), "STRING"
 "#,
     );
     assert_eq!(lab.run_block("Spawn", json!({})).completed().text(0), "['-B']");
+    assert_eq!(lab.run_block("Import", json!({})).completed().text(0), "(True, '')");
+}
+
+#[test]
+fn a_block_begins_in_its_own_folder_wherever_the_one_before_went() {
+    let lab = Lab::new();
+    lab.blocks(
+        &["Go", "Stay"],
+        r#"
+import os, tempfile
+
+class Go(Block):
+    def execute(self):
+        os.chdir(tempfile.mkdtemp())
+        os.umask(0o777)
+
+class Stay(Block):
+    def execute(self):
+        with open("note.txt", "w") as file:
+            file.write("kept")
+        return open(os.path.join(os.getcwd(), "note.txt")).read(), "STRING"
+"#,
+    );
+    lab.run_block("Go", json!({})).completed();
+    assert_eq!(lab.run_block("Stay", json!({})).completed().text(0), "kept");
 }
 
 #[test]

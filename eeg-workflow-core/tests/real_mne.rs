@@ -419,10 +419,11 @@ fn a_large_recording_is_used_by_mne_where_it_was_put() {
 
 /// What code of laboratories does beside its work.
 #[rustfmt::skip]
-const HABITS: [&str; 22] = [
+const HABITS: [&str; 23] = [
     "import tqdm; result = sum(tqdm.tqdm(range(3)))",
     "import joblib; result = joblib.Parallel(n_jobs=2, prefer='threads')(joblib.delayed(abs)(i) for i in range(3))",
-    "import joblib; result = joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(3))",
+    "import joblib; result = joblib.Parallel(n_jobs=2)(joblib.delayed(double)(i) for i in range(3))",
+    "import multiprocessing\nwith multiprocessing.get_context('spawn').Pool(2) as pool: result = pool.map(double, [1, 2])",
     "import multiprocessing\nwith multiprocessing.Pool(2) as pool: result = pool.map(double, [1, 2])",
     "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as pool: result = list(pool.map(double, [1, 2]))",
     "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as pool: result = list(pool.map(double, [1, 2]))",
@@ -443,6 +444,20 @@ const HABITS: [&str; 22] = [
     "import sqlite3, ssl, ctypes, decimal, lzma, bz2; result = sqlite3.connect('x.db').execute('select 1').fetchone()",
     "import warnings, logging; warnings.warn('careful'); logging.getLogger().setLevel('INFO'); logging.info('hello'); result = 'ok'",
 ];
+
+#[test]
+#[ignore = "needs a Python with Keras"]
+fn a_model_with_a_layer_and_a_loss_of_its_module_has_several_consumers() {
+    let lab = with_mne(|_| {});
+    let source = include_str!("real_mne/OwnLayer.py");
+    lab.install(&[("Lab/__init__.py", source)]).unwrap_or_else(|error| panic!("{error:?}"));
+    let document = workflow(
+        &[(1, "Build", json!({})), (2, "Use", json!({})), (3, "Use", json!({}))],
+        &[(1, "model", 2, "model"), (1, "model", 3, "model")],
+    );
+    let done = lab.run(&document).completed();
+    assert_eq!([1, 2].map(|block| done.text(block)), ["12.0 own_loss"; 2]);
+}
 
 #[test]
 #[ignore = "needs a Python with mne"]

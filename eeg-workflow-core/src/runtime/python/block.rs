@@ -155,7 +155,7 @@ impl PythonBlock {
                     let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
                     if stays && object.can_be_handed_over() {
                         *handed_over = true;
-                        json!({ "handle": object.handle, "alone": true })
+                        json!({ "handle": object.handle, "alone": true, "only": true })
                     } else {
                         self.moved(cx, port, object, &key, &mut home, &mut message)?
                     }
@@ -198,11 +198,12 @@ impl PythonBlock {
         &self,
         cx: &Context<'_>,
         port: &str,
-        object: &Arc<PythonObject>,
+        object: &mut Arc<PythonObject>,
         key: &Key,
         home: &mut Option<Arc<Home>>,
         message: &mut Outgoing,
     ) -> Result<Json, BlockError> {
+        let only = object.has_one_taker();
         match object.pickled(&self.pool, cx) {
             Ok(memory) => Ok(json!({ "pickle": message.attach(memory) })),
             Err(Immovable::Failed(error)) => Err(error),
@@ -217,7 +218,7 @@ impl PythonBlock {
                     ));
                 }
                 *home = Some(Arc::clone(&object.home));
-                Ok(json!({ "handle": object.handle, "alone": false }))
+                Ok(json!({ "handle": object.handle, "alone": false, "only": only }))
             }
         }
     }

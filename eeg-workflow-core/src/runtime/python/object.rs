@@ -44,12 +44,17 @@ pub(super) enum Immovable {
 }
 
 impl PythonObject {
-    /// Whether its last consumer may have it itself. Where another needed a copy and there could
-    /// be none, it may not: which of them fails must not depend on which is first.
+    /// Whether its last consumer may have it itself.
     pub(super) fn can_be_handed_over(self: &mut Arc<Self>) -> bool {
+        self.is_alone && self.has_one_taker()
+    }
+
+    /// Whether nobody else takes it. Where another needed a copy and there could be none, there
+    /// are several for good: which of them fails must not depend on which is first.
+    pub(super) fn has_one_taker(self: &mut Arc<Self>) -> bool {
         let Some(object) = Arc::get_mut(self) else { return false };
         let pickled = object.pickled.get_mut().unwrap_or_else(PoisonError::into_inner);
-        object.is_alone && !matches!(pickled, Some(Err(_)))
+        !matches!(pickled, Some(Err(_)))
     }
 
     /// The pickled value; it is pickled when somebody needs it for the first time.

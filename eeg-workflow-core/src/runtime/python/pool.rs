@@ -20,7 +20,8 @@ const SLICE: Duration = Duration::from_millis(25);
 /// How often idle workers are looked after.
 const TICK: Duration = Duration::from_millis(500);
 
-/// A block waits no longer than this for a worker that is busy before it gets a new one.
+/// A block waits no longer than this for a worker that is busy before it gets a new one, as long
+/// as there is a core for it.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Workers are shared only between blocks of one archive (and so of one interpreter) and one
@@ -100,8 +101,8 @@ impl Pool {
 
     /// Some worker: an idle one that holds as little as may be, otherwise a new one. Where there
     /// are some that are busy, it is not started before waiting for one of those has taken as long
-    /// as it takes to start one, but no longer than `PATIENCE`: imports of large libraries cost
-    /// seconds of a core.
+    /// as it takes to start one: imports of large libraries cost seconds of a core. As long as
+    /// there are fewer than cores, `PATIENCE` is enough.
     pub(super) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
@@ -129,9 +130,11 @@ impl Pool {
                 state = self.state();
                 continue;
             }
-            let may_start = !state.entries.iter().any(|entry| entry.key == key)
+            let same = state.entries.iter().filter(|entry| entry.key == key).count();
+            let patience = if same < self.cores() { PATIENCE } else { Duration::MAX };
+            let may_start = same == 0
                 || match state.start_times.get(&key.digest) {
-                    Some(time) => since.elapsed() >= (*time).min(PATIENCE),
+                    Some(time) => since.elapsed() >= (*time).min(patience),
                     None => {
                         // The first one is being started.
                         since = Instant::now();

@@ -159,7 +159,7 @@ class Decoder:
             fields = {name: self.decode(value) for name, value in encoded["fields"].items()}
             return exchange.from_fields(encoded["object"], fields)
         if "handle" in encoded:
-            return self.store.take(encoded["handle"], encoded["alone"])
+            return self.store.take(encoded["handle"], encoded["alone"], encoded["only"])
         if "pickle" in encoded:
             return unpickle(self.descriptors[encoded["pickle"]])
         raise ValueError(f"a value of an unknown kind: {sorted(encoded)}")
@@ -197,14 +197,17 @@ class Store:
         for number in numbers:
             self.values.pop(number, None)
 
-    def take(self, number, alone):
-        """The value itself when nobody else is to have it, otherwise a copy."""
+    def take(self, number, alone, only):
+        """The value itself when nobody else is to have it (`alone`), otherwise a copy. What nobody
+        else takes, but may share parts with what others take (`only`), is copied if it can be."""
         if alone:
             return self.values.pop(number)
         value = self.values[number]
         try:
             return copy.deepcopy(value)
         except Exception as reason:
+            if only:
+                return value
             raise TypeError(
                 f"a {type_name(value)} that others take too cannot be copied for this block: "
                 f"{type(reason).__name__}: {reason}"
@@ -226,7 +229,8 @@ def unpickle(source):
     with mmap.mmap(source, 0, prot=mmap.PROT_READ) as content:
         view = memoryview(content)
         try:
-            value = pickle.loads(view)
+            with libraries.known():
+                value = pickle.loads(view)
             libraries.arrived(value)
             return value
         finally:

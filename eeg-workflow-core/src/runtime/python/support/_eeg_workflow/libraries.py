@@ -1,11 +1,13 @@
 """What libraries need to work in several processes as they do in one."""
 
+import contextlib
 import gc
 import importlib.util
 import os
 import re
 import sys
 import time
+import types
 
 
 def choose_backend():
@@ -15,6 +17,28 @@ def choose_backend():
         if importlib.util.find_spec(name) is not None:
             os.environ.setdefault("KERAS_BACKEND", name)
             return
+
+
+def draw_without_display():
+    """Modules that ask for windows, as on the desktop that they were written on, get pictures."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is not None:
+        matplotlib.use("Agg")
+
+
+def known():
+    """A context in which Keras finds what a module defines: layers, losses, metrics."""
+    keras = sys.modules.get("keras")
+    if keras is None:
+        return contextlib.nullcontext()
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("blocks."):
+            for key, value in vars(module).items():
+                is_own = str(getattr(value, "__module__", "")).startswith("blocks.")
+                if is_own and isinstance(value, (type, types.FunctionType)):
+                    found[key] = value
+    return keras.utils.custom_object_scope(found)
 
 
 def arrived(value):

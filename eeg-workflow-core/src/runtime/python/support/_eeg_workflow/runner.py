@@ -33,10 +33,15 @@ class Runner:
         self.names = configuration["modules"]
         self.c = ctypes.CDLL(None)
         # Modules are sub-packages of `blocks`; their folders can be imported by their own names
-        # too, after everything that is installed.
+        # too, after everything that is installed. Processes that blocks start find them as well.
+        os.environ["EEG_WORKFLOW_MODULES"] = self.root
+        os.environ["EEG_WORKFLOW_FILES"] = Block.FILE_BASE_PATH = configuration["files"] + "/"
         blocks.__path__.append(self.root)
         sys.path.append(self.root)
-        Block.FILE_BASE_PATH = configuration["files"] + "/"
+        # What each block begins with, whatever the one before has changed.
+        self.folder = os.getcwd()
+        self.mask = os.umask(0o077)
+        os.umask(self.mask)
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         self.streams = (sys.stdout, sys.stderr)
@@ -67,6 +72,7 @@ class Runner:
         try:
             if operation == "load":
                 self.modules = listing.load(self.root, self.names)
+                libraries.draw_without_display()
                 reply["modules"] = listing.describe(self.modules)
                 self.threads = threading.active_count()
             elif operation == "run":
@@ -97,6 +103,8 @@ class Runner:
 
     def run(self, request, descriptors, reply, attached):
         self.store.release(request["release"])
+        os.chdir(self.folder)
+        os.umask(self.mask)
         place = (request["module"], request["block"])
         prototype = self.modules[place[0]][place[1]]
         if place not in self.copiers:

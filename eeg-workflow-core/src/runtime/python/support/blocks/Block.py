@@ -1,5 +1,7 @@
 """The base class of all blocks."""
 
+import os
+
 
 class Block:
     """A block: its ports and parameters are attributes that `__init__` sets, in the order in
@@ -11,7 +13,7 @@ class Block:
 
     #: The folder of the user's files, with a slash at its end. A FILE value such as
     #: `Home/a/b.eeg` is `a/b.eeg` below it.
-    FILE_BASE_PATH = ""
+    FILE_BASE_PATH = os.environ.get("EEG_WORKFLOW_FILES", "")
 
     def input_params(self, data):
         """Takes the values of parameters and inputs, by their names."""
