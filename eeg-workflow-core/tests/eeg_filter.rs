@@ -307,9 +307,14 @@ fn impossible_filters_say_what_is_wrong_with_numbers() {
     );
     assert!(error(Some(30.0), Some(30.0)).contains("too narrow"));
     assert!(error(Some(1e-9), None).contains("needs a filter of"));
+    for low in [250.0, 280.0, 1e6, f64::INFINITY] {
+        assert!(error(Some(low), None).contains("is not below 250 Hz"), "{low}");
+    }
     let error = |f: &[f64]| FirFilter::notch(500.0, f).unwrap_err().to_string();
     assert!(error(&[250.0]).contains("half of the sampling rate"));
-    assert!(error(&[0.4]).contains("not above 0"));
+    assert!(error(&[0.4]).starts_with("a notch at 0.4 Hz reaches from -0.10"), "{}", error(&[0.4]));
+    assert!(error(&[249.8]).contains("must lie between 0 and 250 Hz"));
+    assert!(error(&[f64::INFINITY]).starts_with("inf Hz is not below 250 Hz"));
     assert!(error(&[50.0, 50.5]).contains("too narrow"), "{}", error(&[50.0, 50.5]));
     assert!(FirFilter::band(f64::NAN, None, Some(1.0)).is_err());
     assert!(FirFilter::band(-5.0, None, None).is_err());

@@ -249,6 +249,47 @@ fn triggers_survive_resampling() {
     assert_eq!(found, [(40, 3.0), (160, 7.0), (399, 9.0)]);
 }
 
+/// `raw.resample(13.7)` and `raw.resample(…)` of one sample, by MNE-Python 1.13.2.
+#[test]
+fn lengths_that_are_rounded_resample_as_in_mne() {
+    let one = |kind, sfreq, samples: Vec<f64>| {
+        let mut info = recording(vec![]).info().clone();
+        info.channels = vec![channel("A", kind)];
+        info.sfreq = sfreq;
+        let count = samples.len();
+        Recording::from_volts(info, Array2::from_shape_vec((1, count), samples).unwrap()).unwrap()
+    };
+    let steps = one(ChannelKind::Stim, 10.0, (1..=11).map(f64::from).collect());
+    let picked = steps.resampled(13.7).unwrap().channel(0).unwrap();
+    let expected = [1, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 9, 10, 11].map(f64::from);
+    assert_eq!(picked, expected);
+    for (sfreq, expected) in [(100.0, vec![3e-5]), (500.0, vec![3e-5, 3e-5])] {
+        let single = one(ChannelKind::Eeg, 250.0, vec![3e-5]);
+        assert_eq!(single.resampled(sfreq).unwrap().channel(0).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_mark_in_a_samples_rest_survives_resampling() {
+    let mut info = recording(vec![]).info().clone();
+    info.channels.truncate(1);
+    info.sfreq = 1000.0;
+    info.annotations = vec![note(0.5, 0.0, "a"), note(1.003, 0.0, "b")];
+    let volts = Array2::from_elem((1, 1004), 1e-6);
+    let long = Recording::from_volts(info, volts).unwrap();
+    let ids = long.events().unwrap().ids;
+    let short = long.resampled(100.0).unwrap();
+    assert_eq!(short.n_samples(), 100);
+    assert_eq!(short.events().unwrap().ids, ids);
+    let options =
+        EpochOptions { tmin: -0.5, tmax: -0.1, baseline: None, ..EpochOptions::default() };
+    assert_eq!(Epochs::extract(&short, &options).unwrap().len(), 2);
+    let options = EpochOptions { tmax: 0.0, ..options };
+    let epochs = Epochs::extract(&short, &options).unwrap();
+    let reasons: Vec<_> = epochs.drop_log().iter().map(|entry| entry.reasons.clone()).collect();
+    assert_eq!(reasons, [vec![], vec!["TOO_SHORT".to_owned()]]);
+}
+
 #[test]
 fn what_cannot_be_done_is_said_with_numbers() {
     let raw = || recording(vec![note(0.0, 100.0, "bad all")]);

@@ -318,7 +318,7 @@ fn ids_without_a_class_and_classes_without_vectors_are_told() {
     let one = ran.failure(7);
     assert_eq!(one, "parameter \"Number of Classes\": 1 class: there is nothing to tell apart");
     let none = ran.failure(9);
-    assert_eq!(none, "input \"FeatureVector\": class \"9\" has 0 vectors: at least 2 are needed");
+    assert_eq!(none, "input \"FeatureVector\": no vector is of class \"9\"");
     let line = |event| if let Event::BlockLog { line, .. } = event { Some(line) } else { None };
     let lines: Vec<_> = events.into_iter().filter_map(line).collect();
     for expected in [

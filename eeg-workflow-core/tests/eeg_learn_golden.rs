@@ -158,6 +158,33 @@ fn linear_discriminant(x: &Array2<f64>, y: &[usize], classes: usize, case: &Valu
     }
 }
 
+/// `LinearDiscriminantAnalysis(solver="lsqr", shrinkage=…)` of scikit-learn 1.9.
+#[test]
+fn a_class_of_one_vector_is_fitted_as_in_scikit_learn() {
+    let x = ndarray::array![
+        [0.1, 0.9],
+        [0.4, 1.1],
+        [0.2, 0.7],
+        [0.8, 0.3],
+        [0.3, 1.4],
+        [1.1, 0.2],
+        [0.5, 0.8],
+        [0.9, 0.6]
+    ];
+    let y = [0, 0, 0, 0, 0, 1, 1, 1];
+    for (shrinkage, expected) in [
+        (Shrinkage::Auto, [0.0012942114332332897, 0.6501456843983081]),
+        (Shrinkage::Fixed(0.3), [0.006663569085393277, 0.510378124905163]),
+    ] {
+        let lda = Lda::fit(x.slice(s![..6, ..]), &y[..6], 2, shrinkage).unwrap();
+        let own = lda.into_network().unwrap().predict(x.slice(s![6.., ..])).unwrap();
+        close(own.column(1).iter(), &expected, 1e-12, "one vector");
+        let scores = Lda::cross_validate(x.view(), &y, 2, shrinkage, 2, None).unwrap();
+        let scores: Vec<_> = scores.iter().map(|score| (score.accuracy, score.auc)).collect();
+        assert_eq!(scores, [(1.0, 1.0), (0.5, 0.5)]);
+    }
+}
+
 #[test]
 fn what_lda_cannot_do_is_an_error_that_says_why() {
     let x = Array2::from_shape_fn((12, 2), |(i, j)| (i * 7 % 5) as f64 + j as f64);
@@ -168,7 +195,7 @@ fn what_lda_cannot_do_is_an_error_that_says_why() {
     // The second feature is the first and one.
     assert!(fails(&x, &y, 2, Shrinkage::Fixed(0.0)).contains("singular"));
     assert!(fails(&x, &y, 2, Shrinkage::Fixed(1.5)).contains("from 0 to 1"));
-    assert!(fails(&x, &y, 3, Shrinkage::Auto).contains("class 2 (counted from 0) has 0 samples"));
+    assert!(fails(&x, &y, 3, Shrinkage::Auto).contains("no sample is of class 2 (counted from 0)"));
     assert!(fails(&x, &y, 1, Shrinkage::Auto).contains("at least 2"));
     assert!(fails(&x, &y[1..], 2, Shrinkage::Auto).contains("12 samples, but 11"));
     let wide = Array2::zeros((12, 5000));

@@ -96,7 +96,9 @@ pub enum EpochError {
         tmax: f64,
     },
     /// The window has more samples than any recording.
-    #[error("the window from {tmin} to {tmax} s is {samples:.0} samples long")]
+    #[error(
+        "the window from {tmin} to {tmax} s is {samples:.0} samples long, more than is possible"
+    )]
     WindowTooLong {
         /// Its start.
         tmin: f64,

@@ -40,7 +40,7 @@ pub enum FirError {
         /// The edge.
         frequency: f64,
     },
-    /// The upper edge is not below half of the sampling rate.
+    /// An edge is not below half of the sampling rate.
     #[error(
         "{frequency} Hz is not below {nyquist} Hz, half of the sampling rate, which is all that \
          a recording can hold"
@@ -48,6 +48,21 @@ pub enum FirError {
     AboveNyquist {
         /// The edge.
         frequency: f64,
+        /// Half of the sampling rate.
+        nyquist: f64,
+    },
+    /// A notch that begins at or below 0 Hz or ends at or above half of the sampling rate.
+    #[error(
+        "a notch at {frequency} Hz reaches from {low} to {high} Hz, and must lie between 0 and \
+         {nyquist} Hz"
+    )]
+    NotchOutside {
+        /// Its middle.
+        frequency: f64,
+        /// Where it begins.
+        low: f64,
+        /// Where it ends.
+        high: f64,
         /// Half of the sampling rate.
         nyquist: f64,
     },
@@ -138,7 +153,8 @@ impl FirFilter {
             let band = StopBand { low: a, high: b, low_width: rise(a), high_width: fall(b) };
             return Self::without(sfreq, &[band]);
         }
-        let low = low.map(positive).transpose()?;
+        // A high-pass above all that there is would leave what it should not.
+        let low = low.map(|low| below(positive(low)?, nyquist)).transpose()?;
         let high = high.map(|high| below(high, nyquist)).transpose()?;
         let (low_width, high_width) = (low.map(rise), high.map(fall));
         let mut corners: Vec<Corner> = Vec::with_capacity(6);
@@ -167,13 +183,13 @@ impl FirFilter {
         let nyquist = nyquist(sfreq)?;
         let mut bands = Vec::with_capacity(frequencies.len());
         for frequency in frequencies {
-            let half = positive(*frequency)? / 200.0 / 2.0;
-            bands.push(StopBand {
-                low: positive(frequency - half - TRANSITION)?,
-                high: below(frequency + half + TRANSITION, nyquist)?,
-                low_width: TRANSITION,
-                high_width: TRANSITION,
-            });
+            let frequency = below(positive(*frequency)?, nyquist)?;
+            let half = frequency / 200.0 / 2.0;
+            let (low, high) = (frequency - half - TRANSITION, frequency + half + TRANSITION);
+            if low <= 0.0 || high >= nyquist {
+                return Err(FirError::NotchOutside { frequency, low, high, nyquist });
+            }
+            bands.push(StopBand { low, high, low_width: TRANSITION, high_width: TRANSITION });
         }
         if bands.is_empty() {
             return Ok(Self { taps: Arc::from([1.0]), highpass: None, lowpass: None });

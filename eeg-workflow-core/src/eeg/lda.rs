@@ -48,13 +48,11 @@ pub enum LdaError {
         /// How many classes there are.
         classes: usize,
     },
-    /// A class whose covariance nobody knows.
-    #[error("class {class} (counted from 0) has {samples} samples: at least 2 are needed")]
-    TooFewSamples {
+    /// A class without samples.
+    #[error("no sample is of class {class} (counted from 0)")]
+    EmptyClass {
         /// The class.
         class: usize,
-        /// How many samples it has.
-        samples: usize,
     },
     /// The covariance matrix would not fit.
     #[error(
@@ -146,8 +144,8 @@ impl Lda {
         for class in 0..class_count {
             let members: Vec<usize> =
                 classes.iter().enumerate().filter(|(_, c)| **c == class).map(|(i, _)| i).collect();
-            if members.len() < 2 {
-                return Err(LdaError::TooFewSamples { class, samples: members.len() });
+            if members.is_empty() {
+                return Err(LdaError::EmptyClass { class });
             }
             let mut own = features.select(Axis(0), &members);
             let mean = own.sum_axis(Axis(0)) / members.len() as f64;

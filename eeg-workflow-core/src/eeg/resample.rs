@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex64;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-use super::{ChannelKind, Recording, RecordingError};
+use super::{ChannelKind, Recording};
 
 /// A sampling rate that a recording cannot be given. All rates are in Hz.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -29,9 +29,6 @@ pub enum ResampleError {
         /// Samples a channel, as it would be.
         wanted: f64,
     },
-    /// The new recording is refused.
-    #[error(transparent)]
-    Recording(#[from] RecordingError),
 }
 
 impl Recording {
@@ -39,7 +36,8 @@ impl Recording {
     /// (`npad="auto"`, `window="auto"`, `pad="auto"`, `method="fft"`): each channel is continued
     /// at both ends by its odd reflection to a power of two of samples, its spectrum cut off or
     /// filled up with zeros. Of stim channels each new sample is the first value that is not 0
-    /// among the old ones. Annotations keep their times.
+    /// among the old ones. Annotations keep their times, also those that lie less than a sample behind
+    /// the new end.
     ///
     /// # Errors
     /// The rate is not positive, or so high that no memory holds the result.
@@ -66,7 +64,7 @@ impl Recording {
                 self.read(place, 0, signal);
                 if let Some(row) = row.into_slice() {
                     if channel.kind == ChannelKind::Stim {
-                        pick_triggers(signal, row, ratio);
+                        pick_triggers(signal, row);
                     } else {
                         plan.apply(signal, row, buffers);
                     }
@@ -76,7 +74,7 @@ impl Recording {
         let mut info = self.info().clone();
         info.lowpass = info.lowpass.min(sfreq / 2.0);
         info.sfreq = sfreq;
-        Ok(Self::from_volts(info, out)?)
+        Ok(Self::from_parts(info, out))
     }
 }
 
@@ -105,7 +103,7 @@ impl Plan {
     /// As MNE's `_resample_fft` with `npad="auto"`.
     fn new(samples: usize, ratio: f64) -> Self {
         let least = samples + (samples / 8).min(100) * 2;
-        let padded = least.max(2).next_power_of_two();
+        let padded = least.next_power_of_two();
         let before = (padded - samples) / 2;
         let rounded = |n: usize| (ratio * n as f64).round_ties_even() as usize;
         let new_padded = rounded(padded).max(1);
@@ -206,7 +204,9 @@ fn pad(signal: &[f64], before: usize, out: &mut [f64]) {
 
 /// MNE's `_resample_stim_channels`: of the old samples that fall on a new one, the first that is
 /// not 0.
-fn pick_triggers(signal: &[f64], out: &mut [f64], ratio: f64) {
+fn pick_triggers(signal: &[f64], out: &mut [f64]) {
+    // That of the lengths, which were rounded, as in MNE; not that of the rates.
+    let ratio = out.len() as f64 / signal.len() as f64;
     let last = signal.len().saturating_sub(1);
     let start = |k: usize| ((k as f64 / ratio) as usize).min(last);
     let n = out.len();

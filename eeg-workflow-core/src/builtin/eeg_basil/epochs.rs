@@ -68,7 +68,7 @@ impl Block for EpochExtraction {
                 true => Some((time(BASELINE_START)?, time(BASELINE_END)?)),
                 false => None,
             },
-            events: chosen(cx, &recording),
+            events: chosen(cx, &recording)?,
             reject_by_annotation: super::is_on(cx, REJECT),
             repeated: match cx.boolean(KEEP_FIRST) {
                 true => Repeated::KeepFirst,
@@ -84,18 +84,22 @@ impl Block for EpochExtraction {
 }
 
 /// The events that the parameter names: all of it as one name, or the parts between commas.
-fn chosen(cx: &Context<'_>, recording: &Recording) -> Option<Vec<String>> {
+fn chosen(cx: &Context<'_>, recording: &Recording) -> Result<Option<Vec<String>>, BlockError> {
     let text = cx.text(EVENT_ID);
     let text = text.trim();
     if matches!(text, "" | "None") {
-        return None;
+        return Ok(None);
     }
     let named = |events: crate::eeg::Events| events.ids.iter().any(|(name, _)| name == text);
     if recording.events().is_ok_and(named) {
-        return Some(vec![text.to_owned()]);
+        return Ok(Some(vec![text.to_owned()]));
     }
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    Some(parts.map(str::to_owned).collect())
+    let parts: Vec<String> = parts.map(str::to_owned).collect();
+    if parts.is_empty() {
+        return Err(BlockError::parameter(EVENT_ID, format_args!("\"{text}\" names no event")));
+    }
+    Ok(Some(parts))
 }
 
 /// The error with the parameter that it is about.
@@ -103,7 +107,15 @@ fn culprit(error: EpochError) -> BlockError {
     let parameter = match &error {
         EpochError::NoSuchEvent { .. } => EVENT_ID,
         EpochError::Repeated { .. } => KEEP_FIRST,
+        EpochError::Window { tmin, tmax } if tmin.is_finite() && !tmax.is_finite() => POST,
+        EpochError::WindowTooLong { tmin, tmax, .. } if tmax.abs() > tmin.abs() => POST,
         EpochError::Window { .. } | EpochError::WindowTooLong { .. } => PRE,
+        EpochError::Baseline { end, .. } if end.is_nan() => BASELINE_END,
+        EpochError::BaselineOutside { start, first, last, .. }
+            if (*first..=*last).contains(start) =>
+        {
+            BASELINE_END
+        }
         EpochError::Baseline { .. }
         | EpochError::BaselineOutside { .. }
         | EpochError::BaselineEmpty { .. } => BASELINE_START,

@@ -62,7 +62,10 @@ impl Block for PowerSpectrum {
         let spectrum = Spectrum::welch(&recording, &options).map_err(|error| match error {
             SpectrumError::Segment { .. } => BlockError::parameter(LENGTH, error),
             SpectrumError::Overlap { .. } => BlockError::parameter(OVERLAP, error),
-            SpectrumError::Range { .. } => BlockError::parameter(LOWEST, error),
+            SpectrumError::Range { fmin, fmax } => {
+                let is_lowest = (fmin.is_nan() || fmin > 0.0) && fmax > 0.0;
+                BlockError::parameter(if is_lowest { LOWEST } else { HIGHEST }, error)
+            }
             _ => BlockError::input(EEG_DATA, error),
         })?;
         let display = match cx.text(SHOW).trim() {

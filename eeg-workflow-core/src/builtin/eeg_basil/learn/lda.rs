@@ -61,7 +61,16 @@ impl Block for LdaBlock {
         let labels = vectors.class_labels().to_vec();
         let (values, count) = (vectors.values(), labels.len());
         let scores = Lda::cross_validate(values, classes, count, shrinkage, folds, seed);
-        let scores = scores.map_err(|error| culprit(error, &labels))?;
+        let scores = scores.map_err(|error| match error {
+            LdaError::EmptyClass { class } if classes.contains(&class) => {
+                let label = labels.get(class).map_or("?", String::as_str);
+                let problem = format!(
+                    "no vector of class \"{label}\" is left to train on in one of {folds} folds"
+                );
+                BlockError::parameter(FOLDS, problem)
+            }
+            error => culprit(error, &labels),
+        })?;
         cx.check()?;
         let fitted = Lda::fit(values, classes, count, shrinkage);
         let fitted = fitted.map_err(|error| culprit(error, &labels))?;
@@ -82,9 +91,8 @@ fn culprit(error: LdaError, labels: &[String]) -> BlockError {
             BlockError::parameter(FOLDS, problem)
         }
         LdaError::Split(_) => BlockError::parameter(FOLDS, error),
-        LdaError::TooFewSamples { class, samples } => {
-            let ids = label(class);
-            let problem = format!("class \"{ids}\" has {samples} vectors: at least 2 are needed");
+        LdaError::EmptyClass { class } => {
+            let problem = format!("no vector is of class \"{}\"", label(class));
             BlockError::input(FEATURE_VECTOR, problem)
         }
         error => BlockError::input(FEATURE_VECTOR, error),

@@ -29,6 +29,7 @@
 //!   but the texts of the very entry that says so; here those are moved, too.
 //! - The lowest 17 bits count of a trigger line of fewer samples, too: MNE leaves that one as it is
 //!   stored.
+//! - The unit `µV` counts as microvolts in UTF-8, too; MNE knows it in Latin-1 only.
 //! - Texts that are not UTF-8 are read as Latin-1, where MNE gives up, and the highest rate of all
 //!   channels is the recording's even if only a trigger line has it.
 
