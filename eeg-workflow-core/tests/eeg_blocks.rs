@@ -150,6 +150,39 @@ fn a_recording_goes_through_all_blocks() {
 }
 
 #[test]
+fn an_error_names_the_parameter_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let markers = vec![marker("Stimulus", "S  1", 300, 1)];
+    written(&folder.path().join("own.vhdr"), &wave(3, 1200), markers);
+    let cases = [
+        ("EpochExtraction", "PostStimulus onset", "inf"),
+        ("EpochExtraction", "PostStimulus onset", "1e10"),
+        ("EpochExtraction", "PreStimulus onset", "-1e10"),
+        ("EpochExtraction", "PreStimulus onset", "3"),
+        ("EpochExtraction", "Baseline Correction End Time", "3"),
+        ("EpochExtraction", "Baseline Correction Start Time", "-3"),
+        ("EpochExtraction", "Event Id", ","),
+        ("EpochExtraction", "Event Id", "S 9"),
+        ("PowerSpectrum", "Lowest Frequency", "900"),
+        ("PowerSpectrum", "Highest Frequency", "-4"),
+        ("Filter", "Low Cutoff Frequency", "250"),
+        ("Notch", "Frequencies", "249.9"),
+    ];
+    let blocks: Vec<_> =
+        std::iter::once(("OfflineDataProvider", json!({"EEG File": "Home/own.eeg"})))
+            .chain(cases.map(|(block, parameter, value)| (block, json!({ parameter: value }))))
+            .collect();
+    let edges: Vec<_> = (0..cases.len()).map(|case| (1, case as u32 + 2)).collect();
+    let plan = plan(&blocks, &edges);
+    let report = run(&plan, folder.path());
+    for (case, (block, parameter, value)) in cases.iter().enumerate() {
+        let failure = failure(&plan, &report, case as i64 + 2);
+        let expected = format!("parameter \"{parameter}\": ");
+        assert!(failure.starts_with(&expected), "{block} with {parameter} {value}: {failure}");
+    }
+}
+
+#[test]
 fn a_recording_of_any_format_is_read_by_any_file_of_its_set() {
     let folder = tempfile::tempdir().unwrap();
     let samples = wave(3, 60);

@@ -67,6 +67,17 @@ fn what_is_written_is_read_back_to_the_bit() {
     assert_eq!(recording.annotations()[1].duration, 0.05);
 }
 
+/// Of the five bytes that Windows-1252 has no letters for, Ä in UTF-8 has none and Í has one.
+#[test]
+fn what_is_not_valid_in_its_code_page_is_latin_1() {
+    for (name, expected) in [("Ä1", "Ã„1"), ("Í1", "Ã\u{8d}1")] {
+        let folder = tempfile::tempdir().unwrap();
+        let replace = [("Codepage=UTF-8", "Codepage=ANSI"), ("Fz", name), ("µV", "uV")];
+        let path = set(&folder, &replace, &[0; 8]);
+        assert_eq!(read(&path).unwrap().channel_names().next(), Some(expected));
+    }
+}
+
 #[test]
 fn all_orders_and_encodings_of_the_same_numbers_read_alike() {
     let values = Array2::from_shape_fn((2, 700), |(c, t)| (t as i16 - 350) * (1 + c as i16));
