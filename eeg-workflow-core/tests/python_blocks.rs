@@ -417,6 +417,8 @@ import os
 from .parts.inner import ONE
 from blocks.Lab.parts.inner import TWO
 from Lab.parts.inner import ONE as ALSO
+from lab_tools import THREE
+from blocks.lab_tools import THREE as SAME
 import Lab.parts
 
 HERE = os.path.dirname(__file__)
@@ -424,7 +426,7 @@ HERE = os.path.dirname(__file__)
 class Data(Block):
     def execute(self):
         with open(os.path.join(HERE, "data", "table.txt")) as file:
-            return f"{ONE} {TWO} {ALSO} {file.read()}", "STRING"
+            return f"{ONE} {TWO} {ALSO} {THREE} {SAME} {file.read()}", "STRING"
 
 string_classobject_mapping = {"Data": Data()}
 "#
@@ -434,9 +436,10 @@ string_classobject_mapping = {"Data": Data()}
         ("Lab/parts/__init__.py", ""),
         ("Lab/parts/inner.py", "ONE = 1\nTWO = 2\n"),
         ("Lab/data/table.txt", "contents"),
+        ("lab_tools/__init__.py", "THREE = 3\n"),
     ])
     .unwrap();
-    assert_eq!(lab.run_block("Data", json!({})).completed().text(0), "1 2 1 contents");
+    assert_eq!(lab.run_block("Data", json!({})).completed().text(0), "1 2 1 3 3 contents");
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl Worker {
                     let mut problem = text("message").to_owned();
                     if !text("package").is_empty() {
                         problem.push_str(
-                            "; list it in the module's requirements.txt and run \
-                             `eeg-workflow-server modules install` with the archive",
+                            "; it must be listed in the module's requirements.txt, and \
+                             `eeg-workflow-server modules install` be run with the archive",
                         );
                     }
                     return Err(PythonError::Module {

@@ -23,8 +23,13 @@ class BadModule(Exception):
 
 
 def load(root, names):
-    """Imports the modules and gives their blocks: {module: {block: prototype}}."""
-    return {name: _load(root, name) for name in names}
+    """Imports the modules and gives their blocks: {module: {block: prototype}}. A package without
+    blocks is there for those beside it."""
+    modules = {name: _load(root, name) for name in names}
+    if all(blocks is None for blocks in modules.values()):
+        problem = f"string_classobject_mapping must be a dict of blocks; {names[0]}/__init__.py has none"
+        raise BadModule(names[0], problem)
+    return {name: blocks or {} for name, blocks in modules.items()}
 
 
 def _load(root, name):
@@ -33,9 +38,11 @@ def _load(root, name):
     except BaseException as error:
         raise _import_error(root, name, error) from None
     mapping = getattr(module, "string_classobject_mapping", None)
+    if mapping is None:
+        return None
     if not isinstance(mapping, dict):
-        given = "none" if mapping is None else f"a {type(mapping).__name__}"
-        problem = f"string_classobject_mapping must be a dict of blocks; {name}/__init__.py has {given}"
+        given = type(mapping).__name__
+        problem = f"string_classobject_mapping must be a dict of blocks; {name}/__init__.py has a {given}"
         raise BadModule(name, problem)
     blocks = {}
     for key, entry in mapping.items():
