@@ -109,7 +109,7 @@ fn main() {
 
 impl Lab {
     fn new(folder: &Path) -> Self {
-        let python = std::env::var_os("EEG_PEERS").map(PathBuf::from).unwrap_or_else(python);
+        let python = peers().unwrap_or_else(python);
         let sandbox = Sandbox::detect().or_else(|_| Sandbox::new(SandboxKind::None)).unwrap();
         println!("{} in {}", python.display(), sandbox.kind());
         let options = PythonOptions::new(python, folder.join("python"));
@@ -243,7 +243,7 @@ fn arrays(lab: &Lab) {
         let speed = bytes as f64 / reach / 1e6;
         println!("{what} reaches a block in {reach:.0} ms ({speed:.1} GB/s)");
     }
-    let Some(python) = std::env::var_os("EEG_PEERS") else { return };
+    let Some(python) = peers() else { return };
     let program = format!(
         "import numpy as np, time, tempfile, os\n\
          f = tempfile.mkdtemp() + '/a.npy'\n\
@@ -257,6 +257,12 @@ fn arrays(lab: &Lab) {
     );
     let output = Command::new(python).args(["-c", &program]).output().unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The Python with numpy, if there is one; a relative path counts from the workspace's folder.
+fn peers() -> Option<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    Some(workspace.join(std::env::var_os("EEG_PEERS")?))
 }
 
 /// The `python3` of the PATH.
