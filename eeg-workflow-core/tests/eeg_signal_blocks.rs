@@ -282,7 +282,7 @@ fn errors_name_the_parameter_and_what_is_there_instead() {
             "Notch",
             json!({"Frequencies": "50,300"}),
             "EEGData",
-            "parameter \"Frequencies\": 301.25 Hz",
+            "parameter \"Frequencies\": 300 Hz is not below 250 Hz",
         ),
         (
             "EpochExtraction",
