@@ -19,11 +19,10 @@ pub(crate) fn advise<T>(memory: &mut [T]) {
             // SAFETY: the range is within `memory`, which is borrowed for writing, and this advice
             // changes neither its content nor what may be done with it. Pages begin at `start`,
             // since their size divides 2 MiB.
-            let advised = unsafe {
+            // Where a system has no such pages, memory is as it was.
+            let _ = unsafe {
                 rustix::mm::madvise(inner, end - start, rustix::mm::Advice::LinuxHugepage)
             };
-            // A system without such pages: memory is as it was.
-            let _ = advised;
         }
     }
     #[cfg(not(target_os = "linux"))]

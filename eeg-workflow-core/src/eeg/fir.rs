@@ -154,7 +154,7 @@ impl FirFilter {
             return Self::without(sfreq, &[band]);
         }
         // A high-pass above all that there is would leave what it should not.
-        let low = low.map(|low| below(positive(low)?, nyquist)).transpose()?;
+        let low = low.map(|low| below(low, nyquist)).transpose()?;
         let high = high.map(|high| below(high, nyquist)).transpose()?;
         let (low_width, high_width) = (low.map(rise), high.map(fall));
         let mut corners: Vec<Corner> = Vec::with_capacity(6);
@@ -183,7 +183,7 @@ impl FirFilter {
         let nyquist = nyquist(sfreq)?;
         let mut bands = Vec::with_capacity(frequencies.len());
         for frequency in frequencies {
-            let frequency = below(positive(*frequency)?, nyquist)?;
+            let frequency = below(*frequency, nyquist)?;
             let half = frequency / 200.0 / 2.0;
             let (low, high) = (frequency - half - TRANSITION, frequency + half + TRANSITION);
             if low <= 0.0 || high >= nyquist {
@@ -263,11 +263,12 @@ fn positive(frequency: f64) -> Result<f64, FirError> {
 }
 
 fn below(frequency: f64, nyquist: f64) -> Result<f64, FirError> {
-    let frequency_is_fine = frequency < nyquist;
-    if !frequency_is_fine {
-        return Err(FirError::AboveNyquist { frequency, nyquist });
+    let frequency = positive(frequency)?;
+    if frequency < nyquist {
+        Ok(frequency)
+    } else {
+        Err(FirError::AboveNyquist { frequency, nyquist })
     }
-    positive(frequency)
 }
 
 /// The odd number of taps that a transition of `width` Hz needs.

@@ -36,8 +36,8 @@ impl Recording {
     /// (`npad="auto"`, `window="auto"`, `pad="auto"`, `method="fft"`): each channel is continued
     /// at both ends by its odd reflection to a power of two of samples, its spectrum cut off or
     /// filled up with zeros. Of stim channels each new sample is the first value that is not 0
-    /// among the old ones. Annotations keep their times, also those that lie less than a sample behind
-    /// the new end.
+    /// among the old ones. Annotations keep their times, also those that lie less than a sample
+    /// behind the new end.
     ///
     /// # Errors
     /// The rate is not positive, or so high that no memory holds the result.

@@ -155,7 +155,7 @@ impl PythonBlock {
                     let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
                     if stays && object.can_be_handed_over() {
                         *handed_over = true;
-                        json!({ "handle": object.handle, "alone": true, "only": true })
+                        json!({ "handle": object.handle, "as": "itself" })
                     } else {
                         self.moved(cx, port, object, &key, &mut home, &mut message)?
                     }
@@ -203,7 +203,7 @@ impl PythonBlock {
         home: &mut Option<Arc<Home>>,
         message: &mut Outgoing,
     ) -> Result<Json, BlockError> {
-        let only = object.has_one_taker();
+        let form = if object.has_one_taker() { "either" } else { "copy" };
         match object.pickled(&self.pool, cx) {
             Ok(memory) => Ok(json!({ "pickle": message.attach(memory) })),
             Err(Immovable::Failed(error)) => Err(error),
@@ -218,7 +218,7 @@ impl PythonBlock {
                     ));
                 }
                 *home = Some(Arc::clone(&object.home));
-                Ok(json!({ "handle": object.handle, "alone": false, "only": only }))
+                Ok(json!({ "handle": object.handle, "as": form }))
             }
         }
     }

@@ -61,26 +61,18 @@ impl Block for LdaBlock {
         let labels = vectors.class_labels().to_vec();
         let (values, count) = (vectors.values(), labels.len());
         let scores = Lda::cross_validate(values, classes, count, shrinkage, folds, seed);
-        let scores = scores.map_err(|error| match error {
-            LdaError::EmptyClass { class } if classes.contains(&class) => {
-                let label = labels.get(class).map_or("?", String::as_str);
-                let problem = format!(
-                    "no vector of class \"{label}\" is left to train on in one of {folds} folds"
-                );
-                BlockError::parameter(FOLDS, problem)
-            }
-            error => culprit(error, &labels),
-        })?;
+        let culprit = |error| culprit(error, classes, &labels);
+        let scores = scores.map_err(culprit)?;
         cx.check()?;
         let fitted = Lda::fit(values, classes, count, shrinkage);
-        let fitted = fitted.map_err(|error| culprit(error, &labels))?;
+        let fitted = fitted.map_err(culprit)?;
         let model = Model::from_lda(fitted, labels).map_err(BlockError::from_error)?;
         Ok(Outputs::one(Value::object(model)).show(table(&scores)))
     }
 }
 
 /// The error with the field that it is about, and classes by their labels.
-fn culprit(error: LdaError, labels: &[String]) -> BlockError {
+fn culprit(error: LdaError, classes: &[usize], labels: &[String]) -> BlockError {
     let label = |class: usize| labels.get(class).map_or("?", String::as_str);
     match error {
         LdaError::Shrinkage { .. } | LdaError::Singular => BlockError::parameter(SHRINKAGE, error),
@@ -91,6 +83,10 @@ fn culprit(error: LdaError, labels: &[String]) -> BlockError {
             BlockError::parameter(FOLDS, problem)
         }
         LdaError::Split(_) => BlockError::parameter(FOLDS, error),
+        LdaError::EmptyClass { class } if classes.contains(&class) => {
+            let problem = format!("no vector of class \"{}\" is left to train on", label(class));
+            BlockError::parameter(FOLDS, problem)
+        }
         LdaError::EmptyClass { class } => {
             let problem = format!("no vector is of class \"{}\"", label(class));
             BlockError::input(FEATURE_VECTOR, problem)

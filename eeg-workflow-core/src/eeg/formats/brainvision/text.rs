@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 /// knows, is read as Latin-1, in which any byte is a letter.
 pub(super) fn decode(bytes: &[u8]) -> String {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // What this crate reads these bytes as, Windows-1252 has no letters for.
+    // Windows-1252 has no letters for these; encoding_rs takes them as control characters.
     let undefined = |b: &u8| matches!(b, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
     let encoding = match code_page(bytes) {
         None => Some(UTF_8),

@@ -20,6 +20,9 @@ def main():
     confine.confine(configuration["confine"])
     channel = channels.Channel()
     channel.end_with_host()
+    # For `blocks`, here and in the processes that blocks start.
+    os.environ["EEG_WORKFLOW_MODULES"] = configuration["root"]
+    os.environ["EEG_WORKFLOW_FILES"] = configuration["files"] + "/"
     import site
 
     site.main()

@@ -159,7 +159,7 @@ class Decoder:
             fields = {name: self.decode(value) for name, value in encoded["fields"].items()}
             return exchange.from_fields(encoded["object"], fields)
         if "handle" in encoded:
-            return self.store.take(encoded["handle"], encoded["alone"], encoded["only"])
+            return self.store.take(encoded["handle"], encoded["as"])
         if "pickle" in encoded:
             return unpickle(self.descriptors[encoded["pickle"]])
         raise ValueError(f"a value of an unknown kind: {sorted(encoded)}")
@@ -197,16 +197,16 @@ class Store:
         for number in numbers:
             self.values.pop(number, None)
 
-    def take(self, number, alone, only):
-        """The value itself when nobody else is to have it (`alone`), otherwise a copy. What nobody
-        else takes, but may share parts with what others take (`only`), is copied if it can be."""
-        if alone:
+    def take(self, number, form):
+        """The value itself, for good (`itself`), or a copy of it (`copy`). What nobody else takes,
+        but may share parts with what others take, is copied if it can be (`either`)."""
+        if form == "itself":
             return self.values.pop(number)
         value = self.values[number]
         try:
             return copy.deepcopy(value)
         except Exception as reason:
-            if only:
+            if form == "either":
                 return value
             raise TypeError(
                 f"a {type_name(value)} that others take too cannot be copied for this block: "

@@ -10,8 +10,6 @@ import threading
 import time
 import traceback
 
-import blocks
-from blocks.Block import Block
 from blocks.BlockOutput import BlockOutput
 
 from . import codec, display, libraries, listing
@@ -33,10 +31,7 @@ class Runner:
         self.names = configuration["modules"]
         self.c = ctypes.CDLL(None)
         # Modules are sub-packages of `blocks`; their folders can be imported by their own names
-        # too, after everything that is installed. Processes that blocks start find them as well.
-        os.environ["EEG_WORKFLOW_MODULES"] = self.root
-        os.environ["EEG_WORKFLOW_FILES"] = Block.FILE_BASE_PATH = configuration["files"] + "/"
-        blocks.__path__.append(self.root)
+        # too, after everything that is installed.
         sys.path.append(self.root)
         # What each block begins with, whatever the one before has changed.
         self.folder = os.getcwd()
