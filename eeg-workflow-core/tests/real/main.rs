@@ -1,0 +1,9 @@
+//! Tests beside real packages from PyPI; each module says what it needs. They are ignored unless
+//! asked for: `cargo test --test real mne -- --ignored`.
+
+mod mne;
+mod onnxruntime;
+mod packages;
+#[path = "../suite/support/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the suite")]
+mod support;

@@ -1,0 +1,368 @@
+//! Jobs that outlive their service: after a crash, after a shutdown, with a failing store.
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use crate::support::jobs;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eeg_workflow_core::engine::{Engine, EngineOptions};
+use eeg_workflow_core::job::{
+    Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
+    ModuleUse, Modules, NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics,
+    Timestamp,
+};
+use eeg_workflow_core::module::ModuleRegistry;
+use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
+use jobs::{Lab, OWNER, document, until};
+use tempfile::{TempDir, tempdir};
+
+fn store(folder: &Path) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(folder.join("jobs.db")).unwrap())
+}
+
+/// The lab as a crash leaves it: the files as they are now, opened by a new service.
+fn after_a_crash(lab: &Lab) -> Lab {
+    let copy = tempdir().unwrap();
+    copy_folder(lab.folder.path(), copy.path());
+    let store = store(copy.path());
+    Lab::at(Arc::new(copy), store, |_| {})
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+fn durable() -> Lab {
+    let folder = tempdir().unwrap();
+    let store = store(folder.path());
+    Lab::at(Arc::new(folder), store, |_| {})
+}
+
+#[test]
+fn a_crash_loses_no_accepted_job_and_runs_none_twice_in_the_list() {
+    let lab = durable();
+    let text = document(&["Pass a", "Gate", "Pass b"], &[(1, 2), (2, 3)]);
+    let workflow = Workflow::from_json(&text).unwrap();
+    // All at once: so few commits that no checkpoint moves them while the files are copied.
+    let pending: Vec<_> =
+        (0..100).map(|_| lab.service.submit(OWNER, workflow.clone()).unwrap()).collect();
+    let ids: Vec<JobId> = pending.into_iter().map(|pending| pending.wait().unwrap()).collect();
+    let again = after_a_crash(&lab);
+    again.probe.open();
+    for id in &ids {
+        let details = again.wait(*id);
+        assert_eq!(details["status"], "COMPLETED", "{details}");
+    }
+    let mut listed: Vec<JobId> =
+        again.service.list(OWNER, None, 1_000).unwrap().iter().map(|job| job.id).collect();
+    listed.reverse();
+    assert_eq!(listed, ids);
+    assert_eq!(again.probe.runs("b"), 100);
+    assert!(again.submit(&text) > ids[99]);
+    lab.probe.open();
+}
+
+#[test]
+fn blocks_whose_outputs_were_kept_are_not_run_again() {
+    let lab = durable();
+    let blocks = ["Constant kept", "Plot shown", "Large lost", "Gate", "Pass end"];
+    let id = lab.submit(&document(&blocks, &[(1, 4), (4, 5)]));
+    let kept = || lab.store.get(id).unwrap().unwrap().state.kept.len() == 2;
+    until(|| kept() && lab.probe.order().len() == 4);
+    let again = after_a_crash(&lab);
+    // What is shown of them is there from the start.
+    let blocks = again.details(id)["executionStatus"].clone();
+    assert_eq!(blocks[0]["output"]["value"], "{'output': ''}");
+    assert_eq!(blocks[1]["output"]["value"]["filename"], "2-plot.png");
+    assert!(again.service.artifact(OWNER, id, "2-plot.png").unwrap().is_some());
+    again.probe.open();
+    let details = again.wait(id);
+    assert_eq!(details["status"], "COMPLETED");
+    assert_eq!(details["executionStatus"][0]["output"]["value"], "{'output': ''}");
+    let runs = ["kept", "shown", "lost", "", "end"].map(|name| again.probe.runs(name));
+    assert_eq!(runs, [0, 0, 1, 1, 1]);
+    again.store.flush().wait().unwrap();
+    assert!(again.store.get(id).unwrap().unwrap().state.kept.is_empty(), "of no more use");
+    lab.probe.open();
+}
+
+/// The same blocks from an archive of this digest.
+struct Archive(ModuleRegistry, &'static str);
+
+impl Modules for Archive {
+    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        let plan = workflow.plan(&self.0)?;
+        let module = plan.modules()[0].clone();
+        Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
+    }
+}
+
+#[test]
+fn when_an_archive_has_changed_its_blocks_are_run_again() {
+    let open = |folder: TempDir, digest| {
+        let store = store(folder.path());
+        Lab::with_modules(
+            Arc::new(folder),
+            store,
+            |_| {},
+            move |registry| Arc::new(Archive(registry, digest)),
+        )
+    };
+    for (digest, runs) in [("first", 0), ("second", 1)] {
+        let lab = open(tempdir().unwrap(), "first");
+        let id = lab.submit(&document(&["Pass kept", "Gate"], &[(1, 2)]));
+        until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+        assert_eq!(lab.store.get(id).unwrap().unwrap().modules[0].digest, "first");
+        let copy = tempdir().unwrap();
+        copy_folder(lab.folder.path(), copy.path());
+        let again = open(copy, digest);
+        again.probe.open();
+        assert_eq!(again.wait(id)["status"], "COMPLETED");
+        assert_eq!(again.probe.runs("kept"), runs, "{digest}");
+        lab.probe.open();
+    }
+}
+
+#[test]
+fn a_block_whose_file_is_gone_is_run_again() {
+    let lab = durable();
+    let id = lab.submit(&document(&["Plot shown", "Gate"], &[(1, 2)]));
+    until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+    std::fs::remove_file(lab.artifacts(id).join("1-plot.png")).unwrap();
+    let again = after_a_crash(&lab);
+    again.probe.open();
+    assert_eq!(again.wait(id)["status"], "COMPLETED");
+    assert_eq!(again.probe.runs("shown"), 1);
+    assert!(again.service.artifact(OWNER, id, "1-plot.png").unwrap().is_some());
+    lab.probe.open();
+}
+
+#[test]
+fn what_a_shutdown_does_not_wait_for_goes_on_at_the_next_start() {
+    let folder = Arc::new(tempdir().unwrap());
+    let lab = Lab::at(Arc::clone(&folder), store(folder.path()), |options| {
+        options.max_running = 2;
+        options.save_interval = Duration::from_secs(60);
+    });
+    let text = document(&["Pass before", "Gate", "Pass after"], &[(1, 2), (2, 3)]);
+    let ids = [(); 4].map(|()| lab.submit(&text));
+    until(|| lab.probe.runs("") == 2);
+    lab.service.shutdown(Duration::from_millis(20)).unwrap();
+    assert_eq!(lab.service.counts().cancelled, 0);
+    for id in ids {
+        assert_eq!(lab.status(id), "RUNNING");
+        let job = lab.store.get(id).unwrap().unwrap();
+        assert!(!job.state.status.is_final());
+    }
+    drop(lab);
+    // The engine's threads hold the store until the blocks have heard that they must stop.
+    let mut again = None;
+    until(|| {
+        again = SqliteStore::open(folder.path().join("jobs.db")).ok();
+        again.is_some()
+    });
+    let again = Lab::at(Arc::clone(&folder), Arc::new(again.unwrap()), |_| {});
+    again.probe.open();
+    for id in ids {
+        assert_eq!(again.wait(id)["status"], "COMPLETED");
+    }
+    // Of the two that ran, the first block had finished and was kept.
+    let runs = ["before", "", "after"].map(|name| again.probe.runs(name));
+    assert_eq!(runs, [2, 4, 4]);
+}
+
+#[test]
+fn a_shutdown_waits_for_running_jobs_as_long_as_it_may() {
+    let lab = durable();
+    let id = lab.submit(&document(&["Gate"], &[]));
+    let probe = Arc::clone(&lab.probe);
+    let opener = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        probe.open();
+    });
+    lab.service.shutdown(Duration::from_secs(20)).unwrap();
+    opener.join().unwrap();
+    assert_eq!(lab.store.get(id).unwrap().unwrap().state.status, JobStatus::Completed);
+}
+
+#[test]
+fn a_job_whose_modules_are_gone_has_failed_and_says_why() {
+    let store = Arc::new(MemoryStore::new());
+    let text = document(&["Pass", "Pass"], &[]).replace("Arithmetic.zip:", "Gone.zip:");
+    let new = |document: &str| NewJob {
+        owner: OWNER,
+        started: Timestamp(0),
+        document: document.into(),
+        modules: Vec::new(),
+    };
+    let gone = store.insert(new(&text)).wait().unwrap();
+    let broken = store.insert(new("no JSON")).wait().unwrap();
+    let good = store.insert(new(&document(&["Pass"], &[]))).wait().unwrap();
+    let lab = Lab::with(store, |_| {});
+    let details = lab.wait(gone);
+    assert_eq!(details["status"], "FAILED");
+    assert_eq!(details["endTime"].as_str().unwrap().len(), 24);
+    assert!(details["error"].as_str().unwrap().contains("Gone.zip"), "{details}");
+    let keys: Vec<&String> = details.as_object().unwrap().keys().collect();
+    assert!(keys.contains(&&"error".to_owned()));
+    let names: Vec<&str> =
+        lab.service.subscribe(OWNER, gone, 0).unwrap().unwrap().map(|event| event.name).collect();
+    assert_eq!(names, ["snapshot", "end"]);
+    assert_eq!(lab.wait(good)["status"], "COMPLETED");
+    assert_eq!(lab.store.get(broken).unwrap().unwrap().state.status, JobStatus::Failed);
+    assert_eq!(lab.service.counts().failed, 2);
+}
+
+#[test]
+fn a_short_job_costs_one_insert_and_one_more_write() {
+    let folder = Arc::new(tempdir().unwrap());
+    let lab = Lab::at(Arc::clone(&folder), store(folder.path()), |options| {
+        options.save_interval = Duration::from_secs(60);
+    });
+    for _ in 0..20 {
+        let id = lab.submit(&document(&["Pass", "Pass", "Pass"], &[(1, 2), (2, 3)]));
+        lab.wait(id);
+    }
+    lab.store.flush().wait().unwrap();
+    let writes = lab.store.statistics().writes;
+    assert!((40..=41).contains(&writes), "{writes} writes for 20 jobs and a flush");
+}
+
+/// A store that fails, or holds its writes back, when it is told to.
+#[derive(Default)]
+struct Steered {
+    inner: MemoryStore,
+    full: AtomicBool,
+    slow: AtomicBool,
+    held: Mutex<VecDeque<Held>>,
+}
+
+type Held = (JobId, JobState, Resolver<Result<(), StoreError>>);
+
+impl Steered {
+    /// Does the oldest write that was held back.
+    fn let_one_through(&self) {
+        let (id, state, resolver) = self.held.lock().unwrap().pop_front().unwrap();
+        resolver.resolve(self.inner.save(id, state).wait());
+    }
+
+    fn or<T: Send + 'static>(
+        &self,
+        write: impl FnOnce() -> Pending<Result<T, StoreError>>,
+    ) -> Pending<Result<T, StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Pending::ready(Err(StoreError::Full("jobs.db".into())));
+        }
+        write()
+    }
+}
+
+impl JobStore for Steered {
+    fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
+        self.or(|| self.inner.insert(job))
+    }
+    fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
+        if self.slow.load(Ordering::SeqCst) {
+            let (resolver, pending) = Pending::new();
+            self.held.lock().unwrap().push_back((id, state, resolver));
+            return pending;
+        }
+        self.or(|| self.inner.save(id, state))
+    }
+    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
+        self.or(|| self.inner.delete(owner, id))
+    }
+    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>> {
+        self.or(|| self.inner.delete_finished(owner))
+    }
+    fn flush(&self) -> Pending<Result<(), StoreError>> {
+        self.inner.flush()
+    }
+    fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.inner.get(id)
+    }
+    fn list(
+        &self,
+        owner: i64,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobSummary>, StoreError> {
+        self.inner.list(owner, before, limit)
+    }
+    fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
+        self.inner.unfinished()
+    }
+    fn statistics(&self) -> StoreStatistics {
+        self.inner.statistics()
+    }
+}
+
+#[test]
+fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
+    let failing = Arc::new(Steered::default());
+    let lab = Lab::with(failing.clone(), |_| {});
+    let id = lab.submit(&document(&["Gate"], &[]));
+    failing.full.store(true, Ordering::SeqCst);
+    let workflow = Workflow::from_json(&document(&["Pass"], &[])).unwrap();
+    let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
+    assert!(refused.to_string().contains("no space"), "{refused}");
+    lab.probe.open();
+    let details = lab.wait(id);
+    assert_eq!(details["status"], "COMPLETED");
+    until(|| lab.details(id)["error"].is_string());
+    assert!(lab.details(id)["error"].as_str().unwrap().contains("no space"));
+    assert!(lab.service.problems() > 0);
+    assert_eq!(lab.service.list(OWNER, None, 10).unwrap()[0].status, JobStatus::Completed);
+    // There is space again: the result is stored, and all is well.
+    failing.full.store(false, Ordering::SeqCst);
+    until(|| failing.get(id).unwrap().unwrap().state.status == JobStatus::Completed);
+    until(|| lab.details(id).get("error").is_none());
+    let names: Vec<JobId> =
+        lab.service.list(OWNER, None, 10).unwrap().iter().map(|job| job.id).collect();
+    assert_eq!(names, [id]);
+}
+
+#[test]
+fn an_ended_job_is_never_seen_running_again_while_older_writes_become_durable() {
+    let slow = Arc::new(Steered::default());
+    let lab = Lab::with(slow.clone(), |_| {});
+    slow.slow.store(true, Ordering::SeqCst);
+    let id = lab.submit(&document(&["Pass", "Gate"], &[(1, 2)]));
+    let held = || slow.held.lock().unwrap().len();
+    until(|| held() > 0);
+    let progress = held();
+    lab.probe.open();
+    lab.wait(id);
+    until(|| held() > progress);
+    while held() > 0 {
+        slow.let_one_through();
+        assert_eq!(lab.status(id), "COMPLETED");
+        let listed = lab.service.list(OWNER, None, 1).unwrap();
+        assert_eq!(listed[0].status, JobStatus::Completed);
+    }
+}
+
+#[test]
+fn a_service_needs_a_folder_for_artifacts() {
+    let folder: TempDir = tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let engine = Engine::new(EngineOptions::default()).unwrap();
+    let options = JobOptions { artifacts: folder.path().join("file"), ..JobOptions::default() };
+    let modules = Arc::new(jobs::registry(&Arc::default()));
+    let store = Arc::new(MemoryStore::new());
+    let error = JobService::open(engine, store, modules, options).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}

@@ -1,0 +1,37 @@
+//! The tests that need nothing but Rust and a stock `python3`, through the public interface.
+
+mod arithmetic;
+mod eeg_blocks;
+mod eeg_brainvision;
+mod eeg_edf;
+mod eeg_epoch_plot;
+mod eeg_epochs;
+mod eeg_events;
+mod eeg_filter;
+mod eeg_golden;
+mod eeg_learn_blocks;
+mod eeg_learn_golden;
+mod eeg_learn_model;
+mod eeg_learn_network;
+mod eeg_learn_reference;
+mod eeg_picture;
+mod eeg_plot;
+mod eeg_reference;
+mod eeg_signal_blocks;
+mod engine;
+mod job_events;
+mod job_resume;
+mod job_service;
+mod job_store;
+mod module_archive;
+mod module_declarative;
+mod module_library;
+mod module_manifest;
+mod python_blocks;
+mod python_eeg;
+mod python_misbehaviour;
+mod python_repr;
+mod sandbox;
+mod sandbox_lifetime;
+mod support;
+mod workflow;

@@ -1,0 +1,217 @@
+//! What is refused, and how: every refusal is JSON with a status of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use crate::support::common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use common::{Reply, Server, addition};
+
+#[test]
+fn unknown_addresses_and_methods_are_refused_as_json() {
+    let server = Server::start(&[]);
+    for path in [
+        "/x",
+        "/api",
+        "/api/users",
+        "/api/workflow/nope",
+        "//",
+        "/..",
+        "/api/users/login/x",
+        "/%ff",
+    ] {
+        let reply = server.get(path).send();
+        assert_eq!((reply.status, reply.error().is_empty()), (404, false), "{path}");
+    }
+    for (method, path, allow) in [
+        ("GET", "/api/users/login", "POST, OPTIONS"),
+        ("PATCH", "/api/workflow/schedule", "POST, GET, HEAD, DELETE, OPTIONS"),
+        ("DELETE", "/healthz", "GET, HEAD, OPTIONS"),
+        ("BREW", "/api/files/a/b", "GET, HEAD, PUT, POST, DELETE, OPTIONS"),
+    ] {
+        let reply = server.request(method, path).send();
+        assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{method} {path}");
+        assert!(!reply.error().is_empty());
+        let options = server.request("OPTIONS", path).send();
+        assert_eq!((options.status, options.header("allow")), (200, Some(allow)));
+    }
+    let head = server.request("HEAD", "/healthz/").send();
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    let id = head.header("x-request-id").unwrap().to_owned();
+    assert_ne!(server.get("/healthz").send().header("x-request-id"), Some(id.as_str()));
+}
+
+#[test]
+fn bodies_of_the_wrong_kind_or_size_are_refused_with_their_names() {
+    let server = Server::start(&["--max-workflow", "10K", "--max-archive", "10K"]);
+    let token = server.user("alice");
+    let post = |content_type: &str, body: &str| {
+        server.post("/api/workflow/schedule").token(&token).body(content_type, body).send()
+    };
+    assert_eq!(post("text/plain", "x").status, 415);
+    assert_eq!(post("application/xml", "<x/>").status, 415);
+    assert_eq!(post("application/json", "{").status, 400);
+    assert_eq!(post("application/json", "[]").status, 400);
+    assert_eq!(post("application/json", "\u{0}").status, 400);
+    assert_eq!(post("multipart/form-data", "x").status, 400);
+    assert_eq!(post("multipart/form-data; boundary=b", "nothing of it").status, 400);
+    assert_eq!(
+        post(
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"workflow\"\r\n\r\ncut"
+        )
+        .status,
+        400
+    );
+    let binary: [(&str, &str, &[u8]); 1] = [("workflow", "w", b"\xff\xfe")];
+    let reply = server.post("/api/workflow/schedule").token(&token).multipart(&[], &binary).send();
+    assert_eq!((reply.status, reply.error().contains("UTF-8")), (400, true));
+
+    let large = "x".repeat(20_000);
+    for (path, field) in [
+        ("/api/workflow/schedule", "workflow"),
+        ("/api/workflow/upload", "file"),
+        ("/api/workflow/validate", "workflow"),
+    ] {
+        let reply = server.post(path).token(&token).form(&[(field, &large)]).send();
+        assert_eq!(
+            (reply.status, reply.error().contains("10240 bytes")),
+            (413, true),
+            "{}",
+            reply.text()
+        );
+    }
+    let huge = "x".repeat(3_000_000);
+    let reply = server.post("/api/users/login").form(&[("email", &huge)]).send();
+    assert_eq!(reply.status, 413);
+    // Without a length nothing is known before: what comes is counted.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(
+        stream,
+        "POST /api/users/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    .unwrap();
+    for _ in 0..20 {
+        let _ = write!(stream, "2000\r\n{}\r\n", "x".repeat(0x2000));
+    }
+    assert_eq!(Reply::read(&mut stream, false).status, 413);
+    // And the server goes on.
+    assert_eq!(server.schedule(&token, &addition()), 1);
+}
+
+#[test]
+fn heads_of_the_wrong_kind_or_size_are_refused() {
+    let server = Server::start(&[]);
+    let send = |head: &str| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let _ = stream.write_all(head.as_bytes());
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Reply::parse(&bytes, false)
+    };
+    let many: String = (0..200).map(|i| format!("X-{i}: y\r\n")).collect();
+    assert_eq!(send(&format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n")).status, 431);
+    let long = "y".repeat(100_000);
+    assert_eq!(send(&format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n")).status, 431);
+    assert!(matches!(send(&format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n")).status, 414 | 431));
+    assert_eq!(send("nonsense\r\n\r\n").status, 400);
+    assert_eq!(server.get("/healthz").send().status, 200);
+}
+
+#[test]
+fn slow_clients_are_timed_out() {
+    let server = Server::start(&["--head-timeout", "1", "--body-timeout", "1"]);
+    let talk = |text: &str| {
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.read_to_end(&mut bytes).unwrap();
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        bytes
+    };
+    assert_eq!(
+        Reply::parse(&talk("GET / HTTP/1.1\r\nHost: x\r\nX-Slow"), false).error(),
+        "the request did not arrive in time"
+    );
+    let body = "POST /api/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    assert_eq!(Reply::parse(&talk(body), false).status, 408);
+    // A connection that says nothing is closed without a word.
+    assert!(talk("").is_empty());
+}
+
+#[test]
+fn a_client_that_takes_nothing_does_not_keep_its_place() {
+    let server = Server::start(&["--max-connections", "1", "--body-timeout", "1"]);
+    let token = server.user("alice");
+    let put = server.request("PUT", "/api/files/large").token(&token);
+    let body = vec![0; 32 << 20];
+    assert_eq!(put.body("application/octet-stream", body).send().status, 201);
+    // It has asked for more than the system keeps for it, and does not read.
+    let stuck = server.get("/api/files/large").token(&token).open();
+    let started = Instant::now();
+    assert_eq!(server.get("/healthz").send().status, 200);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    drop(stuck);
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let server = Server::start(&[]);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    for _ in 0..3 {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut bytes = [0; 4096];
+        let count = stream.read(&mut bytes).unwrap();
+        let reply = Reply::parse(&bytes[..count], false);
+        assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"status":"ok"}"#));
+    }
+}
+
+#[test]
+fn what_the_server_counts_can_be_read() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    let job = server.schedule(&token, &addition());
+    server.finished(&token, job);
+    server.get("/nope").send();
+    let page = server.get("/metrics").send();
+    assert!(page.header("content-type").unwrap().starts_with("text/plain"));
+    let text = page.text();
+    for line in [
+        "eeg_http_requests_total{method=\"POST\",route=\"/api/users/register\",status=\"201\"} 1",
+        "eeg_http_requests_total{method=\"POST\",route=\"/api/workflow/schedule\",status=\"200\"} 1",
+        "eeg_http_requests_total{method=\"\",route=\"none\",status=\"404\"} 1",
+        "eeg_jobs_finished_total{state=\"completed\"} 1",
+        "eeg_jobs{state=\"running\"} 0",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
+    assert!(text.contains("eeg_http_request_duration_seconds_bucket{le=\"+Inf\"}"));
+    let memory = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    assert!(memory.unwrap().parse::<u64>().unwrap() > 1_000_000);
+    // Every line is a comment or a name, labels and a number.
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+    }
+    let about = server.get("/").send().json();
+    assert_eq!(about["name"], "eeg-workflow-server");
+    let description = server.get("/api/openapi.json").send().json();
+    assert_eq!(description["openapi"], "3.1.0");
+}
+
+#[test]
+fn logs_are_lines_of_json_with_the_ids_of_requests_and_jobs() {
+    let server = Server::start(&["--log-format", "json", "--log", "debug"]);
+    let token = server.user("alice");
+    let reply = server.post("/api/workflow/schedule").token(&token).json(addition()).send();
+    let id = reply.header("x-request-id").unwrap().to_owned();
+    let log = server.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["request"] == *id && line["job"] == 1), "{log}");
+    assert!(lines.iter().any(|line| line["request"] == *id && line["status"] == 200), "{log}");
+}

@@ -1,0 +1,14 @@
+//! The server and the command line from outside: a real process, real sockets, real files.
+
+mod auth;
+mod command_line;
+mod events;
+mod files;
+mod limits;
+mod python_commands;
+mod python_modules;
+mod python_workers;
+mod restart;
+mod schedule;
+mod support;
+mod transcripts;
