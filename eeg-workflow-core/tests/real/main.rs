@@ -5,5 +5,4 @@ mod mne;
 mod onnxruntime;
 mod packages;
 #[path = "../suite/support/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the suite")]
 mod support;

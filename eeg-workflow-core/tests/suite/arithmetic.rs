@@ -2,9 +2,8 @@
 #![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+use crate::support::needs::reference_file;
 use crate::support::python;
-
-use std::path::PathBuf;
 
 use eeg_workflow_core::block::{Display, Field, Number};
 use eeg_workflow_core::builtin::arithmetic::{
@@ -17,19 +16,9 @@ use serde_json::json;
 
 use python::Random;
 
-fn reference(name: &str) -> Option<String> {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference");
-    let folder = std::env::var_os("EEG_REFERENCE").map_or_else(default, PathBuf::from);
-    let text = std::fs::read_to_string(folder.join(name)).ok();
-    if text.is_none() {
-        eprintln!("skipped: there is no reference file {name}");
-    }
-    text
-}
-
 #[test]
 fn the_module_declares_what_designers_know() {
-    let Some(text) = reference("api/initialize.json") else { return };
+    let Some(text) = reference_file("api/initialize.json") else { return };
     let listed: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
     let name = "Arithmetic.zip:Arithmetic";
     let expected: Vec<_> = listed.into_iter().filter(|block| block["module"] == name).collect();

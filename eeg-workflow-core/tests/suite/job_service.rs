@@ -1,7 +1,7 @@
 //! The job service: what clients read of a job, and what they can do with it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use crate::support::jobs;
+use crate::support::{jobs, needs};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,14 +81,7 @@ fn the_documented_example_gives_the_documented_details_to_the_letter() {
 #[cfg(feature = "builtin")]
 #[test]
 fn the_details_equal_the_reference_text() {
-    let folder = std::env::var_os("EEG_REFERENCE").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference"),
-        Into::into,
-    );
-    let Ok(text) = std::fs::read_to_string(folder.join("000_f45b640814f2cfa4.txt")) else {
-        eprintln!("no reference data in {}: nothing is compared", folder.display());
-        return;
-    };
+    let Some(text) = needs::reference_file("000_f45b640814f2cfa4.txt") else { return };
     let from = text.find("{\n\"workflow\"").unwrap();
     let to = text.find("\nCodes :").unwrap();
     let expected =
@@ -131,10 +124,8 @@ fn times_are_those_of_c_in_utc() {
 fn times_agree_with_python() {
     let seconds: Vec<i64> = (0..2_000).map(|i| i * 7_777_777 - 2_000_000_000).collect();
     let program = format!("import time\nfor s in {seconds:?}: print(time.asctime(time.gmtime(s)))");
-    let Ok(output) = std::process::Command::new("python3").args(["-c", &program]).output() else {
-        eprintln!("no python3: nothing is compared");
-        return;
-    };
+    let Some(mut python) = needs::python() else { return };
+    let output = python.args(["-c", &program]).output().unwrap();
     let expected = String::from_utf8(output.stdout).unwrap();
     let ours: Vec<String> = seconds.iter().map(|s| Timestamp(*s).to_string()).collect();
     assert_eq!(expected.lines().collect::<Vec<_>>(), ours);

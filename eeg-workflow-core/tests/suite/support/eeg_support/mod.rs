@@ -8,18 +8,11 @@ use eeg_workflow_core::eeg::{Recording, Timestamp, read};
 use ndarray::Array2;
 use serde_json::Value;
 
+use crate::support::needs;
+
 /// The folder with recordings and expected numbers, None where there is none.
 pub fn reference() -> Option<PathBuf> {
-    let folder = match std::env::var_os("EEG_REFERENCE") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference"),
-    };
-    let folder = folder.join("eeg");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("no reference data in {}: nothing compared", folder.display());
-    None
+    Some(needs::reference()?.join("eeg"))
 }
 
 pub fn json(path: &Path) -> Value {

@@ -2,17 +2,16 @@
 #![allow(clippy::print_stderr, unreachable_pub, reason = "a module of test programs")]
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use crate::support::needs;
 
 /// What the program prints when it is given this on its standard input; none (with a note)
 /// where there is no Python.
 pub fn run(program: &str, input: &str) -> Option<String> {
-    let mut command = Command::new("python3");
+    let mut command = needs::python()?;
     command.args(["-I", "-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        eprintln!("skipped: there is no python3 here");
-        return None;
-    };
+    let mut child = command.spawn().unwrap();
     // Read while writing, or both sides could wait on a full pipe.
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();

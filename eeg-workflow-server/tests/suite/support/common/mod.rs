@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -335,17 +335,7 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The folder of the reference data, if it is there.
-pub fn reference() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let named = std::env::var_os("EEG_REFERENCE").map(PathBuf::from);
-    let folder = named.unwrap_or_else(|| root.join("../shared/reference"));
-    if !folder.is_dir() {
-        eprintln!("skipped: there is no reference data in {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+pub use crate::support::needs::reference;
 
 /// Processes of this machine whose command line has this text in it.
 pub fn processes_with(text: &str) -> Vec<u32> {
