@@ -160,7 +160,7 @@ impl Lab {
             "edges": (1..last).map(edge).collect::<Json>(),
         });
         let workflow = Workflow::from_json(&document.to_string()).unwrap();
-        let plan = workflow.plan(&self.library.view(1)).unwrap();
+        let plan = workflow.plan(&self.library.view(OwnerId(1))).unwrap();
         let options = RunOptions { keep: Keep::None, owner: OwnerId(1), ..RunOptions::default() };
         let start = Instant::now();
         let report = self.engine.start(&plan, options).wait();

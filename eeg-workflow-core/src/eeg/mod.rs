@@ -1,7 +1,19 @@
 //! EEG recordings and what is done with them: reading, filters, events, epochs, averages, spectra,
 //! pictures.
 //!
-//! This part of the library knows nothing of blocks or workflows and can be used alone.
+//! This part of the library knows nothing of blocks or workflows and can be used alone. Its parts,
+//! each of which uses only those above it:
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`data`] | recordings, events, epochs, averages |
+//! | [`signal`] | filters, references, resampling, cutting epochs, averages, spectra, wavelets |
+//! | [`formats`] | readers of recording files |
+//! | [`learn`] | features, classifiers, their validation |
+//! | [`plot`] | plots of all of these |
+//!
+//! Everything but the formats' own types can be named from here: `eeg::Recording`.
+//!
 //! Signals are in volts (other quantities in their SI unit), times in seconds, rates in Hz;
 //! arrays are channels x samples. The numbers agree with MNE-Python 1.13, whose rules are named
 //! where they are followed.
@@ -37,64 +49,32 @@
 //! | [`Recording::resampled`] | `raw.resample` | 1.8e-15 |
 //! | [`PowerSpectrum::welch`] | `raw.compute_psd("welch")` | 2.1e-15 |
 //!
-//! Samples, events, ids, shapes, times and drop logs ([`Epochs::without_artifacts`] too) are
+//! Samples, events, ids, shapes, times and drop logs ([`Epochs::without_artefacts`] too) are
 //! equal.
 
-mod annotation;
-mod artifacts;
-mod average;
-mod convolve;
-mod epoch_image;
-mod epoching;
-mod epochs;
-mod erp;
-mod events;
-mod evoked;
-mod features;
-mod filter;
-mod fir;
+pub mod data;
 pub mod formats;
-mod labels;
-mod lda;
-mod model;
-pub mod network;
-mod plot;
-mod recording;
-mod reference;
-mod resample;
-mod samples;
-mod spectrum;
-mod spectrum_plot;
-mod split;
-mod timestamp;
-mod training_plot;
-mod triggers;
-mod validation;
-mod wavelet;
+pub mod learn;
+pub mod plot;
+pub mod signal;
 
-pub use annotation::Annotation;
-pub use artifacts::ArtifactLimits;
-pub use average::AverageError;
-pub use epoch_image::{EpochImage, plot_epochs, plot_evoked};
-pub use epoching::{EpochError, EpochOptions, Repeated};
-pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
-pub use erp::{ErpError, plot_averages, plot_erp};
-pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
-pub use evoked::Evoked;
-pub use features::{FeatureError, FeatureVectors, TimeWindow, TimeWindowError};
-pub use fir::{FirError, FirFilter};
+pub use data::{
+    Annotation, Channel, ChannelKind, DropLogEntry, Encoding, Epochs, EpochsInfo, EpochsShapeError,
+    Event, EventError, EventNumbering, Events, Evoked, Info, Recording, RecordingError,
+    StoredSamples, StoredSamplesError, Timestamp, events_from_annotations,
+};
 pub use formats::{ReadError, read, read_inside};
-pub use labels::{LabelError, Labels};
-pub use lda::{FoldScore, Lda, LdaError, Shrinkage};
-pub use model::{Model, ModelError, ModelFileError, Predictions, Weights};
-pub use plot::EegPlot;
-pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
-pub use resample::ResampleError;
-pub use samples::{Encoding, StoredSamples, StoredSamplesError};
-pub use spectrum::{PowerSpectrum, SpectrumError, WelchOptions};
-pub use spectrum_plot::plot_spectrum;
-pub use split::{Split, SplitError, stratified_k_fold, train_test_split};
-pub use timestamp::Timestamp;
-pub use training_plot::TrainingPlot;
-pub use validation::{area_under_curve, confusion_matrix, mean_area_under_curve};
-pub use wavelet::{UnknownWavelet, Wavelet};
+pub use learn::{
+    FeatureError, FeatureVectors, FoldScore, LabelError, Labels, Lda, LdaError, Model, ModelError,
+    ModelFileError, Predictions, Shrinkage, Split, SplitError, TimeWindow, TimeWindowError,
+    Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network, stratified_k_fold,
+    train_test_split,
+};
+pub use plot::{
+    EegPlot, EpochImage, ErpError, TrainingPlot, plot_averages, plot_epochs, plot_erp, plot_evoked,
+    plot_spectrum,
+};
+pub use signal::{
+    ArtefactLimits, AverageError, EpochError, EpochOptions, FirError, FirFilter, PowerSpectrum,
+    Repeated, ResampleError, SpectrumError, UnknownWavelet, Wavelet, WelchOptions,
+};

@@ -39,7 +39,7 @@ fn reasons(epochs: &Epochs) -> HashMap<String, Vec<String>> {
 
 fn check(epochs: &Epochs, expected: &Value, input: f64, at: &str, worst: &mut Worst) {
     let shape = indices(&expected["shape"]);
-    assert_eq!([epochs.len(), epochs.channel_count(), epochs.sample_count()], shape[..], "{at}");
+    assert_eq!([epochs.len(), epochs.channel_count(), epochs.n_samples()], shape[..], "{at}");
     let ids: Vec<i64> = epochs.event_ids().into_iter().map(i64::from).collect();
     let wanted: Vec<i64> = expected["event_ids_in_order"]
         .as_array()
@@ -335,10 +335,10 @@ proptest! {
         let raw = recording(x, 100.0, vec![note(onset, 0.0, "Stimulus/S  1")]);
         let options = EpochOptions { tmin, tmax: tmin + length, baseline, ..EpochOptions::default() };
         if let Ok(epochs) = Epochs::extract(&raw, &options) {
-            prop_assert_eq!(epochs.times().len(), epochs.sample_count());
+            prop_assert_eq!(epochs.times().len(), epochs.n_samples());
             if let Some(Event { sample, .. }) = epochs.events().first() {
                 let start = sample + epochs.info().first;
-                prop_assert!(start >= 0 && start as usize + epochs.sample_count() <= n);
+                prop_assert!(start >= 0 && start as usize + epochs.n_samples() <= n);
                 let data = epochs.epoch(0).unwrap();
                 // A ramp stays one.
                 for (k, value) in data.row(0).iter().enumerate() {

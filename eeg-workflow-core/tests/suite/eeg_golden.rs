@@ -10,7 +10,7 @@ use std::path::Path;
 use eeg_signal::{Worst, channel, largest, note};
 use eeg_support::{indices, json, number, numbers, reference, strings};
 use eeg_workflow_core::eeg::{
-    Annotation, ArtifactLimits, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
+    Annotation, ArtefactLimits, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
     PowerSpectrum, Recording, WelchOptions, read,
 };
 use ndarray::Array2;
@@ -141,8 +141,8 @@ fn epochs_with_artifacts_are_those_that_mne_drops() {
     let epochs = Epochs::extract(&recording(marks.collect()), &options).unwrap();
     for case in golden()["artifacts"].as_array().unwrap() {
         let limits =
-            ArtifactLimits { peak_to_peak: case["reject"].as_f64(), flat: case["flat"].as_f64() };
-        let kept = epochs.without_artifacts(limits);
+            ArtefactLimits { peak_to_peak: case["reject"].as_f64(), flat: case["flat"].as_f64() };
+        let kept = epochs.without_artefacts(limits);
         assert_eq!(kept.len() as u64, case["kept"].as_u64().unwrap(), "{limits:?}");
         let log = kept.drop_log().iter().enumerate().filter(|(_, e)| !e.reasons.is_empty());
         let log: HashMap<String, Vec<String>> =
@@ -156,7 +156,7 @@ fn epochs_with_artifacts_are_those_that_mne_drops() {
         let left: Vec<_> = left.map(|(_, e)| e.event).collect();
         assert_eq!(kept.events(), left);
         // Dropping twice drops nothing more.
-        assert_eq!(kept.without_artifacts(limits).drop_log(), kept.drop_log());
+        assert_eq!(kept.without_artefacts(limits).drop_log(), kept.drop_log());
     }
 }
 
@@ -206,9 +206,9 @@ fn real_recordings_are_changed_as_mne_changes_them() {
         let rejected = |limit: f64| {
             let epochs =
                 Epochs::extract(&raw_of(&expected, &folder), &EpochOptions::default()).unwrap();
-            let limits = ArtifactLimits { peak_to_peak: Some(limit * 1e-6), flat: None };
+            let limits = ArtefactLimits { peak_to_peak: Some(limit * 1e-6), flat: None };
             (
-                epochs.without_artifacts(limits),
+                epochs.without_artefacts(limits),
                 &expected["epochs"][&format!("reject_eeg_{limit}uV")],
             )
         };

@@ -104,7 +104,11 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
 struct Archive(ModuleRegistry, &'static str);
 
 impl Modules for Archive {
-    fn plan(&self, _: OwnerId, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+    fn plan(
+        &self,
+        _: OwnerId,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         let plan = workflow.plan(&self.0)?;
         let module = plan.modules()[0].clone();
         Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))

@@ -24,7 +24,7 @@ fn ended(status: JobStatus) -> JobState {
 }
 
 fn ids(store: &dyn JobStore, owner: OwnerId, before: Option<i64>, limit: usize) -> Vec<i64> {
-    let jobs = store.list(OwnerId(owner), before.map(JobId), limit).unwrap();
+    let jobs = store.list(owner, before.map(JobId), limit).unwrap();
     jobs.into_iter().map(|job| job.id.0).collect()
 }
 
@@ -77,12 +77,12 @@ fn contract(store: &dyn JobStore) {
 
     // Lists: newest first, per owner, in pages.
     let third = insert(store, OwnerId(1));
-    assert_eq!(ids(store, 1, None, 10), [third.0, second.0, first.0]);
-    assert_eq!(ids(store, 1, None, 2), [third.0, second.0]);
-    assert_eq!(ids(store, 1, Some(second.0), 2), [first.0]);
-    assert_eq!(ids(store, 1, Some(first.0), 2), [0; 0]);
-    assert_eq!(ids(store, 2, None, 10), [others.0]);
-    assert_eq!(ids(store, 3, None, 10), [0; 0]);
+    assert_eq!(ids(store, OwnerId(1), None, 10), [third.0, second.0, first.0]);
+    assert_eq!(ids(store, OwnerId(1), None, 2), [third.0, second.0]);
+    assert_eq!(ids(store, OwnerId(1), Some(second.0), 2), [first.0]);
+    assert_eq!(ids(store, OwnerId(1), Some(first.0), 2), [0; 0]);
+    assert_eq!(ids(store, OwnerId(2), None, 10), [others.0]);
+    assert_eq!(ids(store, OwnerId(3), None, 10), [0; 0]);
 
     // A state comes back as it was saved; the last one counts.
     store.save(first, ended(JobStatus::Failed)).wait().unwrap();
@@ -112,8 +112,8 @@ fn contract(store: &dyn JobStore) {
     store.save(third, ended(JobStatus::Cancelled)).wait().unwrap();
     store.save(others, ended(JobStatus::Completed)).wait().unwrap();
     assert_eq!(store.delete_finished(OwnerId(1)).wait().unwrap(), [third]);
-    assert_eq!(ids(store, 1, None, 10), [first.0]);
-    assert_eq!(ids(store, 2, None, 10), [others.0]);
+    assert_eq!(ids(store, OwnerId(1), None, 10), [first.0]);
+    assert_eq!(ids(store, OwnerId(2), None, 10), [others.0]);
     assert!(insert(store, OwnerId(1)) > third);
     store.flush().wait().unwrap();
 }
@@ -221,7 +221,7 @@ mod sqlite {
         let threads: Vec<_> = (0..200)
             .map(|owner| {
                 let store = Arc::clone(&store);
-                thread::spawn(move || insert(&*store, owner))
+                thread::spawn(move || insert(&*store, OwnerId(owner)))
             })
             .collect();
         let mut ids: Vec<JobId> = threads.into_iter().map(|t| t.join().unwrap()).collect();
@@ -307,13 +307,15 @@ mod sqlite {
                  BEGIN SELECT RAISE(ABORT, 'refused'); END",
             )
             .unwrap();
-        let pending: Vec<_> =
-            ["a", "bad", "c"].map(|text| store.insert(new_job(OwnerId(1), text))).into_iter().collect();
+        let pending: Vec<_> = ["a", "bad", "c"]
+            .map(|text| store.insert(new_job(OwnerId(1), text)))
+            .into_iter()
+            .collect();
         let results: Vec<_> = pending.into_iter().map(|pending| pending.wait()).collect();
         assert!(results[0].is_ok() && results[2].is_ok());
         let error = results[1].as_ref().unwrap_err();
         assert!(matches!(error, StoreError::Io { .. }), "{error}");
-        assert_eq!(ids(&store, 1, None, 10).len(), 2, "nothing of the bad one is left");
+        assert_eq!(ids(&store, OwnerId(1), None, 10).len(), 2, "nothing of the bad one is left");
         store.flush().wait().unwrap();
         assert_eq!(store.statistics().failures, 1);
     }
@@ -347,9 +349,9 @@ mod sqlite {
         let store = SqliteStore::open(&path).unwrap();
         assert!(store.unfinished().unwrap().is_empty());
         let opened = begun.elapsed();
-        let newest = ids(&store, 0, None, 50);
+        let newest = ids(&store, OwnerId(0), None, 50);
         let begun = Instant::now();
-        assert_eq!(ids(&store, 0, None, 50), newest);
+        assert_eq!(ids(&store, OwnerId(0), None, 50), newest);
         eprintln!("{count} jobs: opened in {opened:?}, newest 50 in {:?}", begun.elapsed());
         assert_eq!((newest.len(), newest[0]), (50, count));
     }

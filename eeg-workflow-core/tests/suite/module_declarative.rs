@@ -151,7 +151,7 @@ fn archives_may_use_other_archives_and_find_them_after_a_restart() {
         let registry = builtin::registry().unwrap();
         ModuleLibrary::open(folder.path(), registry, ArchiveLimits::default()).unwrap()
     };
-    let owner = |id| Owner { id, email: String::new() };
+    let owner = |id| Owner { id: OwnerId(id), email: String::new() };
     let library = open();
     library.install(&owner(1), false, "Base.zip", &zips::module("Base")).unwrap();
     let user = json!({"format": 1, "blocks": [

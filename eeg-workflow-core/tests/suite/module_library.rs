@@ -258,7 +258,9 @@ fn many_can_install_and_look_at_once() {
             scope.spawn(move || {
                 let name = format!("M{i}");
                 library.install(&owner(i), true, &format!("{name}.zip"), &module(&name)).unwrap();
-                assert!(library.view(i).find(&format!("{name}.zip:{name}"), "Hundred").is_ok());
+                assert!(
+                    library.view(OwnerId(i)).find(&format!("{name}.zip:{name}"), "Hundred").is_ok()
+                );
             });
         }
     });

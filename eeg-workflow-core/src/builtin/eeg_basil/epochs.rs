@@ -152,7 +152,7 @@ fn log_dropped(cx: &Context<'_>, epochs: &Epochs, recording: &Recording) {
         cx.log(format!(
             "no epoch is left: all {selected} selected events were dropped; a window is {} s \
              long, the recording {} s",
-            seconds(epochs.sample_count()),
+            seconds(epochs.n_samples()),
             seconds(recording.n_samples()),
         ));
     }

@@ -1,7 +1,6 @@
 //! `EEG_Basil.zip:EEG_Basil`: blocks over the EEG library, with the names and fields that the
 //! workflows of the Python module of this name use.
 
-mod artifacts;
 mod channels;
 mod epochs;
 mod events;
@@ -9,6 +8,7 @@ mod filter;
 mod learn;
 mod plot;
 mod provider;
+mod rejection;
 mod signal;
 mod spectrum;
 
@@ -35,7 +35,7 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(filter::Notch::new())?
         .block(signal::ReReference::new())?
         .block(signal::Resample::new())?
-        .block(artifacts::ArtifactRejection::new())?
+        .block(rejection::ArtifactRejection::new())?
         .block(spectrum::PowerSpectrum::new())?
         .block(plot::ErpPlot::new())?;
     learn::added(module)

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | BrainVision | `.vhdr` (`.ahdr`), `.eeg` (`.dat`, `.avg`), `.vmrk` (`.amrk`) | [`brainvision`] |
 //! | EDF, EDF+, BDF, BDF+ | `.edf`, `.bdf` | [`edf`] |
+//!
+//! A further format is a module with a [`Format`] and a line in [`FORMATS`].
 
 pub mod brainvision;
 pub mod edf;
@@ -14,8 +16,52 @@ use std::path::{Path, PathBuf};
 
 use self::brainvision::{DataError, HeaderError, MarkerError};
 use self::edf::EdfError;
-use super::{Recording, RecordingError};
+use crate::eeg::data::{Recording, RecordingError};
 use crate::huge_pages;
+
+/// All formats, asked in this order.
+pub static FORMATS: &[&Format] = &[&edf::FORMAT, &brainvision::FORMAT];
+
+/// A format that recordings can be in, and how to read it.
+pub struct Format {
+    /// What people call it.
+    pub name: &'static str,
+    /// The endings of its files' names, lowercase and without the dot.
+    pub extensions: &'static [&'static str],
+    /// From the first bytes of a file: how sure it is that the file has this format, 0 meaning
+    /// that it has not. The format with the highest score reads the file.
+    score: fn(start: &[u8]) -> u8,
+    read: fn(path: &Path, files: &Files) -> Result<Recording, ReadError>,
+}
+
+impl Format {
+    /// The score of a signature that no other file has by chance.
+    const CERTAIN: u8 = 255;
+
+    /// Whether the ending of a file's name is one of this format's, in any case.
+    pub fn has_extension_of(&self, path: &Path) -> bool {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        self.extensions.iter().any(|e| e.eq_ignore_ascii_case(ending))
+    }
+
+    /// The format that the file's first bytes tell.
+    fn of_start(start: &[u8]) -> Option<&'static Self> {
+        let scored = FORMATS.iter().map(|format| ((format.score)(start), *format));
+        // Of equal scores the first one counts, so the order is turned around.
+        let best = scored.rev().max_by_key(|(score, _)| *score);
+        best.filter(|(score, _)| *score > 0).map(|(_, format)| format)
+    }
+
+    fn of_name(path: &Path) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.has_extension_of(path)).copied()
+    }
+}
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Format").field("name", &self.name).finish_non_exhaustive()
+    }
+}
 
 /// Reads a recording, whatever format it is in: that is found by how the file starts and, failing
 /// that, by the name's ending. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
@@ -38,13 +84,12 @@ pub fn read_inside(path: &Path, folder: &Path) -> Result<Recording, ReadError> {
 
 fn read_with(path: &Path, files: &Files) -> Result<Recording, ReadError> {
     let start = files.start(path);
-    if start.as_ref().is_ok_and(|start| edf::is_header(start)) || edf::is_member(path) {
-        return edf::read(path, files);
+    let by_start = start.as_ref().ok().and_then(|start| Format::of_start(start));
+    if let Some(format) = by_start.or_else(|| Format::of_name(path)) {
+        // Of a set of files the one that is named need not be there.
+        return (format.read)(path, files);
     }
-    // Of a set of files the one that is named need not be there.
-    if brainvision::is_member(path) || brainvision::is_header(&start?) {
-        return brainvision::read(path, files);
-    }
+    start?;
     Err(ReadError::UnknownFormat { path: path.to_owned() })
 }
 

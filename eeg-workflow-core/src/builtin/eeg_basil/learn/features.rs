@@ -43,7 +43,7 @@ impl Block for WaveletTransform {
             name => name.parse().map_err(|error| BlockError::parameter(WAVELET, error))?,
         };
         let level = whole(cx, LEVEL, 1)?.unwrap_or(1);
-        let (samples, most) = (epochs.sample_count(), wavelet.max_level(epochs.sample_count()));
+        let (samples, most) = (epochs.n_samples(), wavelet.max_level(epochs.n_samples()));
         if level > most.max(1) {
             cx.log(format!(
                 "at level {level} of {wavelet} all coefficients of {samples} samples feel the \

@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use super::super::ReadError;
 use super::header::{DataFormat, Header, Orientation};
-use crate::eeg::{StoredSamples, StoredSamplesError};
+use crate::eeg::data::{StoredSamples, StoredSamplesError};
 
 /// What is wrong with a data file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

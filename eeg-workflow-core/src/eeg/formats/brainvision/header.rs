@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cutoffs::cutoffs;
 use super::ini::{Entry, Ini};
-use crate::eeg::{ChannelKind, Encoding};
+use crate::eeg::data::{ChannelKind, Encoding};
 
 /// More channels than any amplifier has, few enough to hold.
 const MAX_CHANNELS: usize = 16_384;

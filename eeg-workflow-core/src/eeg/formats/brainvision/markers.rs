@@ -1,6 +1,6 @@
 //! The marker file.
 
-use crate::eeg::Timestamp;
+use crate::eeg::data::Timestamp;
 
 /// A marker: something noted at a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,26 +25,25 @@ pub use header::{DataFormat, Header, HeaderChannel, HeaderError, Orientation};
 pub use markers::{Marker, MarkerError, Markers};
 pub use write::{Int16Channel, Int16Recording, WriteError};
 
-use super::{Files, ReadError};
-use crate::eeg::{Annotation, Channel, EventNumbering, Info, Recording};
+use super::{Files, Format, ReadError};
+use crate::eeg::data::{Annotation, Channel, EventNumbering, Info, Recording};
 
 /// Headers and markers are text, a few kilobytes of it; a hundred thousand markers are 4 MB.
 const MAX_TEXT: u64 = 64 << 20;
 
-/// Whether a file name's ending is one of this format.
-pub(super) fn is_member(path: &Path) -> bool {
-    is_header_name(path) || has_ending(path, &["eeg", "dat", "avg", "vmrk", "amrk"])
-}
+/// How BrainVision files are told and read.
+pub(super) static FORMAT: Format = Format {
+    name: "BrainVision",
+    extensions: &["vhdr", "ahdr", "eeg", "dat", "avg", "vmrk", "amrk"],
+    score: |start| if is_header(start) { Format::CERTAIN } else { 0 },
+    read,
+};
 
 /// Whether a file that starts like this is a header.
-pub(super) fn is_header(start: &[u8]) -> bool {
+fn is_header(start: &[u8]) -> bool {
     let line = start.split(|b| *b == b'\n').next().unwrap_or(start);
     let line = String::from_utf8_lossy(line);
     (line.contains("Brain Vision") || line.contains("BrainVision")) && line.contains("Header File")
-}
-
-fn is_header_name(path: &Path) -> bool {
-    has_ending(path, &["vhdr", "ahdr"])
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -54,7 +53,7 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
 
 /// Reads a recording from its header, or from its data or marker file when the header lies beside
 /// it under the same name.
-pub(super) fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
     let path = header_of(path)?;
     let header = read_header(&path, files)?;
     let data_path = beside(&path, &header.data_file)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 
 use super::Marker;
-use crate::eeg::Timestamp;
+use crate::eeg::data::Timestamp;
 
 /// A channel to be written.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use super::{EdfError, Header};
-use crate::eeg::Annotation;
-use crate::eeg::annotation::to_microsecond;
+use crate::eeg::data::Annotation;
+use crate::eeg::data::annotation::to_microsecond;
 
 const END_OF_TEXT: u8 = 0x14;
 const DURATION: u8 = 0x15;

@@ -4,9 +4,9 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use super::{Content, EdfError, Header, Signal};
-use crate::eeg::StoredSamples;
-use crate::eeg::resample::stretched;
-use crate::eeg::samples::{Records, Scale};
+use crate::eeg::data::StoredSamples;
+use crate::eeg::data::samples::{Records, Scale};
+use crate::eeg::signal::resample::stretched;
 
 /// Slow channels may take more room than in the file, but not so much more that a small file
 /// fills the memory.

@@ -2,7 +2,7 @@
 
 use super::EdfError;
 use super::labels::{number_duplicates, trigger_places};
-use crate::eeg::{Channel, ChannelKind, Encoding, Timestamp};
+use crate::eeg::data::{Channel, ChannelKind, Encoding, Timestamp};
 
 /// Bytes of the fixed part, and of what each signal adds to it.
 const PART: usize = 256;

@@ -43,8 +43,8 @@ use std::path::Path;
 
 pub use header::{Content, Header, Signal};
 
-use super::{Files, ReadError};
-use crate::eeg::{ChannelKind, EventNumbering, Info, Recording, RecordingError};
+use super::{Files, Format, ReadError};
+use crate::eeg::data::{ChannelKind, EventNumbering, Info, Recording, RecordingError};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -144,18 +144,15 @@ pub enum EdfError {
     Recording(#[from] RecordingError),
 }
 
-/// Whether a file name's ending is one of this format.
-pub(super) fn is_member(path: &Path) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-    ["edf", "bdf"].iter().any(|e| e.eq_ignore_ascii_case(ending))
-}
+/// How EDF and BDF files are told and read.
+pub(super) static FORMAT: Format = Format {
+    name: "EDF/BDF",
+    extensions: &["edf", "bdf"],
+    score: |start| if header::is_header(start) { Format::CERTAIN } else { 0 },
+    read,
+};
 
-/// Whether a file that starts like this is of this format.
-pub(super) fn is_header(start: &[u8]) -> bool {
-    header::is_header(start)
-}
-
-pub(super) fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
     parse(files.read(path, u64::MAX)?)
         .map_err(|problem| ReadError::Edf { path: path.to_owned(), problem })
 }

@@ -97,7 +97,7 @@ impl Wavelet {
     }
 
     /// As [`Self::approximation`] of at least one level, into `out`, which has room for just that.
-    pub(super) fn approximate(self, signal: &[f64], level: u32, out: &mut [f64]) {
+    pub(in crate::eeg) fn approximate(self, signal: &[f64], level: u32, out: &mut [f64]) {
         if level > 1 {
             let finer = self.approximation(signal, level - 1);
             convolve(&finer, self.low_pass, out);

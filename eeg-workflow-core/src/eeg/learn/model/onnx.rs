@@ -10,8 +10,8 @@ use super::proto::{
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto,
 };
-use super::{Model, ModelFileError, Weights};
-use crate::eeg::network::{Activation, Network};
+use crate::eeg::learn::network::{Activation, Network};
+use crate::eeg::learn::{Model, ModelFileError, Weights};
 
 /// The set of operators that the graph is written in, of ONNX 1.8 (2020).
 const OPSET: i64 = 13;

@@ -143,7 +143,7 @@ impl Epochs {
     }
 
     /// How many samples each channel of an epoch has.
-    pub fn sample_count(&self) -> usize {
+    pub fn n_samples(&self) -> usize {
         match &self.source {
             Source::View(view) => view.n_samples,
             Source::Owned(data) => data.dim().2,
@@ -152,7 +152,7 @@ impl Epochs {
 
     /// (epochs, channels, samples)
     pub fn shape(&self) -> (usize, usize, usize) {
-        (self.len(), self.channel_count(), self.sample_count())
+        (self.len(), self.channel_count(), self.n_samples())
     }
 
     /// What is known beside channels, events and samples.
@@ -182,7 +182,7 @@ impl Epochs {
 
     /// The times of the samples in seconds from the event: `k / sfreq`.
     pub fn times(&self) -> Vec<f64> {
-        times(self.info.first, self.sample_count(), self.sfreq())
+        times(self.info.first, self.n_samples(), self.sfreq())
     }
 
     /// The events of the epochs, in the order of the epochs.

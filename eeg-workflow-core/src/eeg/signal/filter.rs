@@ -3,9 +3,10 @@
 use ndarray::Axis;
 use rayon::prelude::*;
 
-use super::annotation::between;
+use super::FirFilter;
 use super::convolve::{Convolver, Workspace};
-use super::{ChannelKind, FirFilter, Recording};
+use crate::eeg::data::annotation::between;
+use crate::eeg::data::{ChannelKind, Recording};
 
 impl FirFilter {
     /// The recording filtered without a delay: `raw.filter(…)` of MNE with a FIR filter, zero

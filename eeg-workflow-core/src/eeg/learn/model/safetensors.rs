@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::parts::{self, Stored, Tensor};
-use super::{Model, ModelFileError, Weights};
+use crate::eeg::learn::{Model, ModelFileError, Weights};
 
 const METADATA: &str = "__metadata__";
 

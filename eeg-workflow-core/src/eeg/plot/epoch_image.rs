@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, Axis as Dimension};
 use rayon::prelude::*;
 
-use super::erp::{Band, time_axis};
-use super::{ChannelKind, Epochs, Evoked};
+use super::curve::{Band, channels, count, time_axis};
+use crate::eeg::data::{ChannelKind, Epochs, Evoked};
 use crate::picture::{Align, Axes, Axis, Canvas, Color, ColorScale, Format, PictureError, Rect};
 
 const MICRO: f64 = 1e6;
@@ -209,22 +209,6 @@ pub fn plot_evoked(evoked: &Evoked, format: Format) -> Result<Vec<u8>, PictureEr
     let bar = Rect { left: 1108.0, top: 84.0, right: 1128.0, bottom: axes.place.bottom };
     scale.draw_bar(&mut *surface, bar, "µV")?;
     surface.file()
-}
-
-/// `1 epoch`, `2 epochs`.
-pub(super) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Which channels a mean is of.
-pub(super) fn channels(epochs: &Epochs) -> String {
-    let names: Vec<&str> = epochs.channel_names().collect();
-    match names.as_slice() {
-        [] => "no EEG channel".to_owned(),
-        [only] => (*only).to_owned(),
-        few if few.len() <= 6 => format!("mean of {}", few.join(", ")),
-        many => format!("mean of {} EEG channels", many.len()),
-    }
 }
 
 /// Samples gathered to no more columns than there are pixels.

@@ -1,6 +1,6 @@
 //! The picture of a training: loss and accuracy over the epochs.
 
-use super::network::EpochMetrics;
+use crate::eeg::learn::network::EpochMetrics;
 use crate::picture::{Align, Axis, Canvas, Color, PictureError};
 
 const TITLE: f64 = 20.0;

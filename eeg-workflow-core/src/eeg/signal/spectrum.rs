@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::annotation::between;
-use super::{Channel, ChannelKind, Recording};
+use crate::eeg::data::annotation::between;
+use crate::eeg::data::{Channel, ChannelKind, Recording};
 
 /// How a spectrum is estimated.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2};
 
-use super::{Model, ModelError, Weights};
-use crate::eeg::network::{Activation, DenseLayer, Network, NetworkError, Real};
+use crate::eeg::learn::network::{Activation, DenseLayer, Network, NetworkError, Real};
+use crate::eeg::learn::{Model, ModelError, Weights};
 
 pub(super) const CLASS_LABELS: &str = "class_labels";
 pub(super) const INPUT_SHAPE: &str = "input_shape";

@@ -1,7 +1,7 @@
 //! Pictures of power spectra.
 
-use super::PowerSpectrum;
-use super::erp::LINES;
+use super::curve::LINES;
+use crate::eeg::signal::PowerSpectrum;
 use crate::picture::{Align, Axes, Axis, Canvas, Color, Format, PictureError, Rect};
 
 /// More channels than this are drawn as their range and mean.

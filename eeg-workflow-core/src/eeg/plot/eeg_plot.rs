@@ -1,6 +1,6 @@
 //! A picture of a whole recording: one trace a channel over time.
 
-use super::{ChannelKind, Recording};
+use crate::eeg::data::{ChannelKind, Recording};
 use crate::picture::{Align, Axis, Canvas, Color, PictureError};
 
 /// Traces of neighbouring channels differ in colour, so that the eye can follow one.

@@ -1,10 +1,10 @@
-//! The block that drops epochs with artifacts.
+//! The block that drops epochs with artefacts.
 
 use super::EPOCHS_PORT;
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
-use crate::eeg::{ArtifactLimits, Epochs};
+use crate::eeg::{ArtefactLimits, Epochs};
 
 const PEAK_TO_PEAK: &str = "Peak To Peak Limit";
 const FLAT: &str = "Flat Limit";
@@ -18,7 +18,7 @@ impl ArtifactRejection {
         let dead = "µV that a channel must move at least; None means no limit";
         let spec = BlockSpec::new("ArtifactRejection")
             .family("PreProcessing")
-            .description("Drops epochs with artifacts and shows the drop log")
+            .description("Drops epochs with artefacts and shows the drop log")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .parameter(PEAK_TO_PEAK, PortType::NUMBER, "100", wild)
             .parameter(FLAT, PortType::NUMBER, "None", dead);
@@ -34,8 +34,8 @@ impl Block for ArtifactRejection {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
         let limits =
-            ArtifactLimits { peak_to_peak: limit(cx, PEAK_TO_PEAK)?, flat: limit(cx, FLAT)? };
-        let kept = epochs.without_artifacts(limits);
+            ArtefactLimits { peak_to_peak: limit(cx, PEAK_TO_PEAK)?, flat: limit(cx, FLAT)? };
+        let kept = epochs.without_artefacts(limits);
         if kept.is_empty() {
             cx.log(format!("no epoch is left: all {} were dropped", epochs.len()));
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::{Epochs, LabelError, Labels, Wavelet};
+use super::{LabelError, Labels};
+use crate::eeg::data::Epochs;
+use crate::eeg::signal::Wavelet;
 use crate::huge_pages;
 
 /// Vectors x features, with the event id that each vector comes from and, once they were
@@ -179,7 +181,7 @@ impl FeatureVectors {
         if level == 0 || level > Self::MAX_LEVEL {
             return Err(FeatureError::Level { level });
         }
-        let samples = epochs.sample_count();
+        let samples = epochs.n_samples();
         let count = (0..level).fold(samples, |n, _| wavelet.coefficient_count(n));
         let vectors = Self::of_channels(epochs, count, |channel, features| {
             wavelet.approximate(channel, level, features);
@@ -199,7 +201,7 @@ impl FeatureVectors {
         if windows.is_empty() {
             return Err(FeatureError::NoWindow);
         }
-        let (samples, sfreq) = (epochs.sample_count(), epochs.sfreq());
+        let (samples, sfreq) = (epochs.n_samples(), epochs.sfreq());
         let range = |window: &TimeWindow| {
             let place = |time: f64| {
                 let sample = (time * sfreq).round_ties_even() - epochs.info().first as f64;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex64;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-use super::{ChannelKind, Recording};
+use crate::eeg::data::{ChannelKind, Recording};
 
 /// A sampling rate that a recording cannot be given. All rates are in Hz.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -1,13 +1,13 @@
-//! Rejection of epochs with artifacts.
+//! Rejection of epochs with artefacts.
 
 use rayon::prelude::*;
 
-use super::{ChannelKind, Epochs};
+use crate::eeg::data::{ChannelKind, Epochs};
 
 /// What the EEG channels of a good epoch keep to. All amplitudes are in volts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ArtifactLimits {
-    /// The greatest difference of two samples of a channel; more is an artifact.
+pub struct ArtefactLimits {
+    /// The greatest difference of two samples of a channel; more is an artefact.
     pub peak_to_peak: Option<f64>,
     /// The least difference of the greatest and the least sample; less is a dead channel.
     pub flat: Option<f64>,
@@ -18,7 +18,7 @@ impl Epochs {
     /// `epochs.drop_bad(reject=dict(eeg=…), flat=dict(eeg=…))`. The drop log names the channels,
     /// first those beyond the peak-to-peak limit, then the flat ones.
     #[must_use]
-    pub fn without_artifacts(&self, limits: ArtifactLimits) -> Self {
+    pub fn without_artefacts(&self, limits: ArtefactLimits) -> Self {
         let channels: Vec<usize> = (0..self.channel_count())
             .filter(|c| self.channels().get(*c).is_some_and(|c| c.kind == ChannelKind::Eeg))
             .collect();
@@ -41,7 +41,7 @@ impl Epochs {
         };
         let all = (0..self.len()).into_par_iter();
         let reasons: Vec<Vec<String>> =
-            all.map_init(|| vec![0.0; self.sample_count()], reasons).collect();
+            all.map_init(|| vec![0.0; self.n_samples()], reasons).collect();
         self.dropping(&reasons)
     }
 }

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Axis};
 use rayon::prelude::*;
 
-use super::recording::places_of;
-use super::{ChannelKind, Recording, RecordingError};
+use crate::eeg::data::recording::places_of;
+use crate::eeg::data::{ChannelKind, Recording, RecordingError};
 
 impl Recording {
     /// The recording with the mean of some channels subtracted from each EEG channel: of all EEG

@@ -7,9 +7,9 @@ mod safetensors;
 
 use ndarray::Array2;
 
-use super::network::{EpochMetrics, Network, NetworkError};
-use super::validation::arg_max;
-use super::{FeatureVectors, Lda};
+use crate::eeg::learn::network::{EpochMetrics, Network, NetworkError};
+use crate::eeg::learn::validation::arg_max;
+use crate::eeg::learn::{FeatureVectors, Lda};
 pub use parts::ModelFileError;
 
 /// A trained classifier of feature vectors, with the names of its classes.

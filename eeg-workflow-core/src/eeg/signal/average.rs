@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::{ChannelKind, Epochs, Evoked};
+use crate::eeg::data::{ChannelKind, Epochs, Evoked};
 
 /// Epochs that have no average.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -263,7 +263,7 @@ fn dropout_factors<F: Real>(shape: (usize, usize), share: f64, random: &mut Rand
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::eeg::network::DenseLayer;
+    use crate::eeg::learn::network::DenseLayer;
 
     #[test]
     fn dropout_drops_its_share_and_keeps_the_mean_forward_and_back() {

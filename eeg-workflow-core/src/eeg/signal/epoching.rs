@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::epochs::{DropLogEntry, Epochs, EpochsInfo};
-use super::{Annotation, ChannelKind, Event, EventError, Events, Recording};
+use crate::eeg::data::epochs::{DropLogEntry, Epochs, EpochsInfo};
+use crate::eeg::data::{Annotation, ChannelKind, Event, EventError, Events, Recording};
 
 /// How epochs are cut out of a recording: the arguments of MNE's `Epochs`.
 ///
