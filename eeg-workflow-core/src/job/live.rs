@@ -13,7 +13,7 @@ use super::{
     BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
     StoreError, Timestamp,
 };
-use crate::block::{BlockError, BlockErrorKind, Display, Value};
+use crate::block::{BlockError, BlockErrorKind, Display, OwnerId, Value};
 use crate::engine::{Event, Run, RunStatus};
 use crate::sync::Mutex;
 use crate::workflow::{BlockIndex, Plan, Workflow};
@@ -23,7 +23,7 @@ use crate::workflow::{BlockIndex, Plan, Workflow};
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) id: JobId,
-    pub(super) owner: i64,
+    pub(super) owner: OwnerId,
     pub(super) started: Timestamp,
     pub(super) workflow: Workflow,
     pub(super) plan: Plan,
@@ -61,7 +61,7 @@ struct NextSave(Option<Instant>);
 impl Live {
     pub(super) fn new(
         id: JobId,
-        owner: i64,
+        owner: OwnerId,
         started: Timestamp,
         workflow: Workflow,
         plan: Plan,
