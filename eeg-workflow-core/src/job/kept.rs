@@ -17,13 +17,24 @@ pub(super) type Kept = Vec<(u32, Arc<[Value]>)>;
 /// Lists and maps deeper than this are not kept: JSON parsers stop at 128.
 const MAX_DEPTH: usize = 50;
 
+/// What is kept of one job is no longer than this, so that the store can hold it.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// The text; blocks with a value that cannot be kept are left out, and so run again.
 pub(super) fn encode(kept: &Kept) -> String {
-    let blocks = kept.iter().filter_map(|(block, outputs)| {
+    let mut text = String::from("[");
+    for (block, outputs) in kept {
         let outputs: Option<Vec<Json>> = outputs.iter().map(|value| to_json(value, 0)).collect();
-        Some(json!([block, outputs?]))
-    });
-    Json::from_iter(blocks).to_string()
+        let Some(outputs) = outputs else { continue };
+        let entry = json!([block, outputs]).to_string();
+        if text.len() + entry.len() > MAX_BYTES {
+            continue;
+        }
+        text.push_str(if text.len() > 1 { "," } else { "" });
+        text.push_str(&entry);
+    }
+    text.push(']');
+    text
 }
 
 /// What [`encode`] wrote; none if it is anything else.
