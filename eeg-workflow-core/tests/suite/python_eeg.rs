@@ -128,7 +128,7 @@ fn what_is_no_recording_is_refused_with_what_is_wrong() {
         ("data.annotations = {}", "annotations is a map"),
         ("data.numbering = 'mine'", "numbering \"mine\""),
         ("data.meas_date = 'today'", "meas_date is a text"),
-        ("data.kind = 'Epochs'", "this is no Epochs: it has no first"),
+        ("data.kind = 'Epochs'", "this is not a valid Epochs: it has no first"),
         ("data.kind = 'SourceEstimate'", "an unknown kind \"SourceEstimate\""),
     ];
     for (code, expected) in cases {

@@ -5,24 +5,24 @@ use std::time::{Duration, Instant};
 use crate::block::Stop;
 
 /// Whoever waits for an answer: may stop it, and is told what the worker prints.
-pub(super) trait Watch {
+pub(crate) trait Waiter {
     fn stop(&self) -> Option<Stop>;
     fn log(&self, line: &str);
 }
 
 /// For a worker that is started for nobody in particular.
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     after: Duration,
     at: Instant,
 }
 
 impl Deadline {
-    pub(super) fn after(after: Duration) -> Self {
+    pub(crate) fn after(after: Duration) -> Self {
         Self { after, at: Instant::now() + after }
     }
 }
 
-impl Watch for Deadline {
+impl Waiter for Deadline {
     fn stop(&self) -> Option<Stop> {
         (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
     }
