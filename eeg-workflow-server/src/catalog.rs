@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner, View};
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
@@ -142,7 +143,7 @@ impl Modules {
         let limits = ArchiveLimits::default();
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
-        let owner = Owner { id: 0, email: String::new() };
+        let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
         for path in &options.archives {
             let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
             let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;

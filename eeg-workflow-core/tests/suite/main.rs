@@ -1,6 +1,7 @@
 //! The tests that need nothing but Rust and a stock `python3`, through the public interface.
 
 mod arithmetic;
+mod block_json;
 mod eeg_blocks;
 mod eeg_brainvision;
 mod eeg_edf;
@@ -19,6 +20,7 @@ mod eeg_plot;
 mod eeg_reference;
 mod eeg_signal_blocks;
 mod engine;
+mod engine_guard;
 mod job_events;
 mod job_resume;
 mod job_service;

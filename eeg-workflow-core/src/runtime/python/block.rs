@@ -9,8 +9,8 @@ use crate::block::{
     PortType, Stop, Value,
 };
 use crate::runtime::python::code::Code;
-use crate::runtime::python::memory;
 use crate::runtime::python::files::{self, StagedFile};
+use crate::runtime::python::memory;
 use crate::runtime::python::pool::lease::Lease;
 use crate::runtime::python::pool::{Key, Pool};
 use crate::runtime::python::python_object::{self, Immovable, PythonObject};
@@ -20,6 +20,7 @@ use crate::runtime::python::worker::channel::Packet;
 use crate::runtime::python::worker::link::WorkerLink;
 use crate::runtime::python::worker::output::Printed;
 use crate::runtime::python::worker::waiter::Waiter;
+use crate::sync::Mutex;
 
 /// Pictures and models of more bytes are refused.
 const MOST_SHOWN: usize = 1 << 30;
@@ -325,7 +326,7 @@ impl PythonBlock {
             is_alone: output.get("alone").and_then(Json::as_bool).unwrap_or(false),
             native,
             files: Arc::clone(files),
-            pickled: std::sync::Mutex::default(),
+            pickled: Mutex::default(),
             is_taken: false,
         }))
     }

@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::sync::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::block::FileRoots;
@@ -89,7 +90,7 @@ impl StagedFolder {
     /// Puts the files into the folder until what is returned is dropped.
     pub(super) fn stage(self: &Arc<Self>, files: &[StagedFile]) -> io::Result<Staged> {
         let mut staged = Staged { staged_folder: Arc::clone(self), paths: Vec::new() };
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.links.lock();
         for file in files {
             if let Some((source, count)) = links.get_mut(&file.path) {
                 if *source != file.source {
@@ -137,7 +138,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let mut links = self.staged_folder.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.staged_folder.links.lock();
         for path in &self.paths {
             let Some((_, count)) = links.get_mut(path) else { continue };
             *count -= 1;

@@ -3,12 +3,12 @@
 pub(crate) mod lease;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::block::Stop;
+use crate::block::{OwnerId, Stop};
 use crate::runtime::python::PythonError;
 use crate::runtime::python::code::Code;
 use crate::runtime::python::files::StagedFolder;
@@ -16,7 +16,8 @@ use crate::runtime::python::pool::lease::{Lease, NoWorker};
 use crate::runtime::python::settings::Settings;
 use crate::runtime::python::worker::Worker;
 use crate::runtime::python::worker::link::WorkerLink;
-use crate::runtime::python::worker::waiter::{Deadline, Waiter};
+use crate::runtime::python::worker::waiter::{Limit, Waiter};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -32,11 +33,11 @@ const PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     digest: Arc<str>,
-    owner: i64,
+    owner: OwnerId,
 }
 
 impl Key {
-    pub(crate) fn new(code: &Code, owner: i64) -> Self {
+    pub(crate) fn new(code: &Code, owner: OwnerId) -> Self {
         Self { digest: Arc::clone(&code.digest), owner }
     }
 }
@@ -59,7 +60,7 @@ struct State {
     /// How long a worker of an archive took to start, last time.
     start_times: FxHashMap<Arc<str>, Duration>,
     /// Where all workers of an owner see the same folder of files.
-    staged_folders: FxHashMap<i64, Weak<StagedFolder>>,
+    staged_folders: FxHashMap<OwnerId, Weak<StagedFolder>>,
 }
 
 struct Entry {
@@ -76,7 +77,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The worker that holds a value, as soon as it is free.
@@ -109,7 +110,7 @@ impl Pool {
     pub(crate) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         waiter: &dyn Waiter,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
@@ -159,22 +160,19 @@ impl Pool {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        match self.changed.wait_timeout(state, SLICE) {
-            Ok((state, _)) => state,
-            Err(poisoned) => poisoned.into_inner().0,
-        }
+        self.changed.wait_timeout(state, SLICE).0
     }
 
     /// Starts the worker for which a place was reserved.
     fn start(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         id: u64,
         waiter: &dyn Waiter,
     ) -> Result<Lease, NoWorker> {
         let began = Instant::now();
-        let start = Starting { waiter, limit: Deadline::after(self.settings.start_timeout) };
+        let start = Starting { waiter, limit: Limit::new(self.settings.start_timeout) };
         let started = self.staged_folder(owner).and_then(|staged_folder| {
             Worker::start(&self.settings, code, id, staged_folder, &start)
         });
@@ -200,7 +198,7 @@ impl Pool {
 
     /// The folder of files that all workers of an owner share, where each cannot have its own at
     /// one and the same place.
-    fn staged_folder(&self, owner: i64) -> Result<Option<Arc<StagedFolder>>, PythonError> {
+    fn staged_folder(&self, owner: OwnerId) -> Result<Option<Arc<StagedFolder>>, PythonError> {
         let folder = self.settings.folder.join("files").join(owner.to_string());
         if self.settings.sandbox.files_path(&folder) != folder {
             return Ok(None);
@@ -304,7 +302,7 @@ impl Pool {
         drop(state);
         drop(gone);
         for (code, owner, id) in starts {
-            let nobody = Deadline::after(self.settings.start_timeout);
+            let nobody = Limit::new(self.settings.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
             drop(self.start(&code, owner, id, &nobody));
         }
@@ -371,7 +369,7 @@ impl State {
 /// Somebody waits for a worker to start: as long as they may, and no longer than a start takes.
 struct Starting<'a> {
     waiter: &'a dyn Waiter,
-    limit: Deadline,
+    limit: Limit,
 }
 
 impl Waiter for Starting<'_> {

@@ -1,8 +1,9 @@
 //! Who waits for a worker, and how long.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::block::Stop;
+use crate::deadline::Deadline;
 
 /// Whoever waits for an answer: may stop it, and is told what the worker prints.
 pub(crate) trait Waiter {
@@ -11,20 +12,17 @@ pub(crate) trait Waiter {
 }
 
 /// For a worker that is started for nobody in particular.
-pub(crate) struct Deadline {
-    after: Duration,
-    at: Instant,
-}
+pub(crate) struct Limit(Deadline);
 
-impl Deadline {
-    pub(crate) fn after(after: Duration) -> Self {
-        Self { after, at: Instant::now() + after }
+impl Limit {
+    pub(crate) fn new(length: Duration) -> Self {
+        Self(Deadline::after(length))
     }
 }
 
-impl Waiter for Deadline {
+impl Waiter for Limit {
     fn stop(&self) -> Option<Stop> {
-        (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
+        self.0.passed().map(Stop::TimedOut)
     }
 
     fn log(&self, _: &str) {}
