@@ -153,7 +153,7 @@ fn native_feature_vectors_come_as_a_list_of_objects_and_go_back_as_they_came() {
 
 #[test]
 fn a_laboratorys_own_list_of_features_is_labelled_by_the_native_block() {
-    let lab = lab();
+    let lab = Lab::new();
     lab.blocks(&["Own"], OWN_FEATURES);
     let label = "EEG_Basil.zip:EEG_Basil/FeatureLabeling";
     let document = workflow(
