@@ -4,6 +4,7 @@
 //! a [`Catalog`](crate::block::Catalog) of block types, reports every problem at once as a
 //! [`Diagnostic`], and gives a [`Plan`]: typed, acyclic, ready for the engine.
 
+mod builder;
 mod cycle;
 mod diagnostic;
 mod document;
@@ -13,6 +14,7 @@ mod plan;
 mod planner;
 mod raw;
 
+pub use builder::{NewBlock, WorkflowBuilder};
 pub use diagnostic::{Code, Diagnostic, InvalidWorkflow, Severity};
 pub use document::{BlockId, SetParameterError, Workflow};
 pub(crate) use plan::Delivery;
