@@ -20,6 +20,7 @@ mod eeg_reference;
 mod eeg_signal_blocks;
 mod embedding;
 mod engine;
+mod engine_guard;
 mod job_events;
 mod job_resume;
 mod job_service;
