@@ -386,7 +386,7 @@ impl RunState {
         let elapsed = self.started.elapsed();
         let next = if self.parent.is_none() { self.engine.leave() } else { None };
         let _ = self.report.set(Report::new(Ending {
-            plan: self.plan.clone(),
+            plan: self.plan().clone(),
             status,
             elapsed,
             notes,
