@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::parameters;
-use super::{BlockError, BlockErrorKind, BlockSpec, Number, Parameters, Value};
+use super::{BlockError, BlockErrorKind, BlockSpec, Number, OwnerId, Parameters, Value};
 
 /// Why a block must stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub trait BlockHost: Any + Send + Sync {
     /// Where FILE parameters are found.
     fn files(&self) -> Option<&FileRoots>;
     /// Whose run it is.
-    fn owner(&self) -> i64;
+    fn owner(&self) -> OwnerId;
     /// Who takes an output of the block.
     fn takers(&self, block: u32, output: usize) -> Takers;
 }
@@ -109,7 +109,7 @@ impl<'a> Context<'a> {
 
     /// The owner of the run, as [the run's options](crate::engine::RunOptions::owner) have it:
     /// what a block keeps from one run to the next it keeps for each owner alone.
-    pub fn owner(&self) -> i64 {
+    pub fn owner(&self) -> OwnerId {
         self.host.owner()
     }
 

@@ -13,7 +13,7 @@ use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
 use crate::block::ledger::{Charge, Ledger};
 use crate::block::{
     BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, Execution, FileRoots,
-    Inputs, Outputs, Slot, Stop, Takers, Value,
+    Inputs, Outputs, OwnerId, Slot, Stop, Takers, Value,
 };
 use crate::workflow::{BlockIndex, Plan};
 
@@ -64,7 +64,7 @@ pub(super) struct RunState {
     listener: Option<Arc<dyn Listener>>,
     keep: Keep,
     files: Option<FileRoots>,
-    owner: i64,
+    owner: OwnerId,
     block_deadline: Option<Duration>,
     deadline: Option<Deadline>,
     ledger: Option<Arc<Ledger>>,
@@ -422,7 +422,7 @@ impl BlockHost for Arc<RunState> {
         self.files.as_ref().or_else(|| self.parent.as_ref().and_then(|parent| parent.run.files()))
     }
 
-    fn owner(&self) -> i64 {
+    fn owner(&self) -> OwnerId {
         self.owner
     }
 

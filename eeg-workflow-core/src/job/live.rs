@@ -13,7 +13,7 @@ use super::{
     BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
     StoreError, Timestamp, lock,
 };
-use crate::block::{BlockError, BlockErrorKind, Display, Value};
+use crate::block::{BlockError, BlockErrorKind, Display, OwnerId, Value};
 use crate::engine::{Event, Run, RunStatus};
 use crate::workflow::{BlockIndex, Plan, Workflow};
 
@@ -22,7 +22,7 @@ use crate::workflow::{BlockIndex, Plan, Workflow};
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) id: JobId,
-    pub(super) owner: i64,
+    pub(super) owner: OwnerId,
     pub(super) started: Timestamp,
     pub(super) workflow: Workflow,
     pub(super) plan: Plan,
@@ -60,7 +60,7 @@ struct NextSave(Option<Instant>);
 impl Live {
     pub(super) fn new(
         id: JobId,
-        owner: i64,
+        owner: OwnerId,
         started: Timestamp,
         workflow: Workflow,
         plan: Plan,

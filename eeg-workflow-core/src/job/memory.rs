@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Job, JobId, JobState, JobStore, JobSummary, NewJob, Pending, StoreError, StoreStatistics, lock,
 };
+use crate::block::OwnerId;
 
 /// A store that forgets everything when it is dropped: for tests, and for programs whose jobs
 /// need not outlive them.
@@ -18,7 +19,7 @@ pub struct MemoryStore(Mutex<Jobs>);
 struct Jobs {
     last: i64,
     by_id: FxHashMap<JobId, Job>,
-    by_owner: FxHashMap<i64, BTreeSet<JobId>>,
+    by_owner: FxHashMap<OwnerId, BTreeSet<JobId>>,
     writes: u64,
 }
 
@@ -30,7 +31,7 @@ impl MemoryStore {
 }
 
 impl Jobs {
-    fn remove(&mut self, owner: i64, id: JobId) {
+    fn remove(&mut self, owner: OwnerId, id: JobId) {
         self.by_id.remove(&id);
         if let Some(ids) = self.by_owner.get_mut(&owner) {
             ids.remove(&id);
@@ -63,7 +64,7 @@ impl JobStore for MemoryStore {
         Pending::ready(Ok(()))
     }
 
-    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
         let mut jobs = lock(&self.0);
         let job = jobs.by_id.get(&id);
         let found = job.is_some_and(|job| job.owner == owner && job.state.status.is_final());
@@ -74,7 +75,7 @@ impl JobStore for MemoryStore {
         Pending::ready(Ok(found))
     }
 
-    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>> {
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
         let mut jobs = lock(&self.0);
         let ids = jobs.by_owner.get(&owner).into_iter().flatten().copied();
         let ended = |id: &JobId| jobs.by_id.get(id).is_some_and(|job| job.state.status.is_final());
@@ -96,7 +97,7 @@ impl JobStore for MemoryStore {
 
     fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, StoreError> {

@@ -14,7 +14,7 @@ use super::{
     Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
     Shown, StoreError, Timestamp, lock,
 };
-use crate::block::FileRoots;
+use crate::block::{FileRoots, OwnerId};
 use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
 use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
 
@@ -198,7 +198,7 @@ impl JobService {
     /// this owner, the service is shutting down, or the store failed; then there is no job.
     pub fn submit(
         &self,
-        owner: i64,
+        owner: OwnerId,
         workflow: Workflow,
     ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
         let workflow = workflow.compact();
@@ -243,7 +243,7 @@ impl JobService {
     ///
     /// # Errors
     /// The store failed.
-    pub fn details(&self, owner: i64, id: JobId) -> Result<Option<String>, JobError> {
+    pub fn details(&self, owner: OwnerId, id: JobId) -> Result<Option<String>, JobError> {
         if let Some(job) = self.inner.live(owner, id) {
             return Ok(Some(job.details()));
         }
@@ -257,7 +257,7 @@ impl JobService {
     /// The store failed.
     pub fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, JobError> {
@@ -283,7 +283,7 @@ impl JobService {
     ///
     /// # Errors
     /// The store or the folder of artifacts failed.
-    pub fn delete(&self, owner: i64, id: JobId) -> Result<Deletion, JobError> {
+    pub fn delete(&self, owner: OwnerId, id: JobId) -> Result<Deletion, JobError> {
         if let Some(job) = self.inner.live(owner, id)
             && !job.has_ended()
         {
@@ -306,7 +306,7 @@ impl JobService {
     ///
     /// # Errors
     /// The store or the folder of artifacts failed.
-    pub fn delete_finished(&self, owner: i64) -> Result<usize, JobError> {
+    pub fn delete_finished(&self, owner: OwnerId) -> Result<usize, JobError> {
         let ids = self.inner.store.delete_finished(owner).wait()?;
         self.inner.forget(&ids)?;
         Ok(ids.len())
@@ -319,7 +319,7 @@ impl JobService {
     /// The store failed.
     pub fn subscribe(
         &self,
-        owner: i64,
+        owner: OwnerId,
         id: JobId,
         after: u64,
     ) -> Result<Option<Subscription>, JobError> {
@@ -346,7 +346,12 @@ impl JobService {
     ///
     /// # Errors
     /// The store failed.
-    pub fn artifact(&self, owner: i64, id: JobId, name: &str) -> Result<Option<PathBuf>, JobError> {
+    pub fn artifact(
+        &self,
+        owner: OwnerId,
+        id: JobId,
+        name: &str,
+    ) -> Result<Option<PathBuf>, JobError> {
         let known = self.inner.live(owner, id).is_some() || self.inner.stored(owner, id)?.is_some();
         Ok(if known { self.inner.artifacts.find(id, name) } else { None })
     }
@@ -394,11 +399,11 @@ impl JobService {
 }
 
 impl Inner {
-    fn live(&self, owner: i64, id: JobId) -> Option<Arc<Live>> {
+    fn live(&self, owner: OwnerId, id: JobId) -> Option<Arc<Live>> {
         lock(&self.queue).get(id).filter(|job| job.owner == owner).cloned()
     }
 
-    fn stored(&self, owner: i64, id: JobId) -> Result<Option<Job>, JobError> {
+    fn stored(&self, owner: OwnerId, id: JobId) -> Result<Option<Job>, JobError> {
         Ok(self.store.get(id)?.filter(|job| job.owner == owner))
     }
 

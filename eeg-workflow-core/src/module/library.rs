@@ -13,6 +13,7 @@ use super::{
     ArchiveError, ManifestError, Module, ModuleEntry, ModuleRegistry, ModuleRuntime, RuntimeError,
     View, declarative,
 };
+use crate::block::OwnerId;
 
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
@@ -24,7 +25,7 @@ const MAX_LEVEL: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The user's id.
-    pub id: i64,
+    pub id: OwnerId,
     /// The user's e-mail address, as designers show it.
     pub email: String,
 }
@@ -368,7 +369,7 @@ impl ModuleLibrary {
 
     /// The modules that a user may use, as they are now: the built-in ones, the user's own and
     /// the public ones. Cheap.
-    pub fn view(&self, user: i64) -> View {
+    pub fn view(&self, user: OwnerId) -> View {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
         View::new(Arc::clone(&snapshot), user)
     }
@@ -440,7 +441,7 @@ fn folder_of(module: &str) -> &str {
 /// Lets the runtime load the modules that are code, if there are such modules.
 fn inspect(
     archive: &Archive,
-    owner: i64,
+    owner: OwnerId,
     runtime: Option<&dyn ModuleRuntime>,
 ) -> Result<Option<serde_json::Value>, InstallError> {
     let code = archive.written_in(ModuleKind::Python).next();

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::{Archive, Module};
+use crate::block::OwnerId;
 
 /// Runs the modules of archives that are written in a language of their own: an implementation
 /// knows the language, and how uploaded code is kept from doing harm.
@@ -12,7 +13,8 @@ pub trait ModuleRuntime: Send + Sync + 'static {
     ///
     /// # Errors
     /// The code cannot be loaded, or is no module; the error names the file and line.
-    fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError>;
+    fn inspect(&self, owner: OwnerId, archive: &Archive)
+    -> Result<serde_json::Value, RuntimeError>;
 
     /// The modules, by what [`Self::inspect`] said of the archive. Runs none of its code.
     ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Module;
-use crate::block::{Block, Catalog, NotFound};
+use crate::block::{Block, Catalog, NotFound, OwnerId};
 
 /// All modules at one time.
 pub(super) struct Snapshot {
@@ -28,7 +28,7 @@ pub struct ModuleEntry {
     /// The file name of its archive; none for a built-in module.
     pub archive: Option<Arc<str>>,
     /// The owner's id; none for a built-in module.
-    pub owner_id: Option<i64>,
+    pub owner_id: Option<OwnerId>,
     /// How deep its archive stands on others; 0 for a built-in module.
     pub(super) level: usize,
 }
@@ -59,11 +59,11 @@ impl ModuleEntry {
 #[derive(Clone)]
 pub struct View {
     snapshot: Arc<Snapshot>,
-    user: i64,
+    user: OwnerId,
 }
 
 impl View {
-    pub(super) fn new(snapshot: Arc<Snapshot>, user: i64) -> Self {
+    pub(super) fn new(snapshot: Arc<Snapshot>, user: OwnerId) -> Self {
         Self { snapshot, user }
     }
 

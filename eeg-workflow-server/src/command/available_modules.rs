@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner, View};
 
@@ -30,7 +31,7 @@ impl AvailableModules {
         let limits = ArchiveLimits::default();
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
-        let owner = Owner { id: 0, email: String::new() };
+        let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
         for path in &options.archives {
             let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
             let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;

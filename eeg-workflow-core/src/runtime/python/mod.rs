@@ -42,6 +42,7 @@ use self::pool::Pool;
 use self::setting::{Code, Setting};
 use self::watch::Deadline;
 use super::sandbox::{Interpreter, Limits, Sandbox};
+use crate::block::OwnerId;
 use crate::module::{Archive, Module, ModuleRuntime, RuntimeError};
 
 /// Settings of a [`PythonRuntime`].
@@ -133,7 +134,11 @@ impl PythonRuntime {
 }
 
 impl ModuleRuntime for PythonRuntime {
-    fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError> {
+    fn inspect(
+        &self,
+        owner: OwnerId,
+        archive: &Archive,
+    ) -> Result<serde_json::Value, RuntimeError> {
         let code = self.code(archive)?;
         // Others may be in the way first; the start itself has a limit of its own.
         let limit = Deadline::after(self.pool.setting.start_timeout * 2);

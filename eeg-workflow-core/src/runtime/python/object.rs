@@ -12,14 +12,14 @@ use super::memory;
 use super::pool::Pool;
 use super::setting::Code;
 use super::watch::Watch;
-use crate::block::{BlockError, Object, Value};
+use crate::block::{BlockError, Object, OwnerId, Value};
 
 /// A Python object: in the worker that made it, under a number, until nobody needs it.
 pub(super) struct PythonObject {
     pub(super) home: Arc<Home>,
     pub(super) handle: u64,
     pub(super) code: Arc<Code>,
-    pub(super) owner: i64,
+    pub(super) owner: OwnerId,
     /// The class, for messages.
     pub(super) class: String,
     pub(super) size: usize,

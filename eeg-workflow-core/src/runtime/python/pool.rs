@@ -13,7 +13,7 @@ use super::lease::{Lease, NoWorker};
 use super::setting::{Code, Setting};
 use super::watch::{Deadline, Watch};
 use super::worker::Worker;
-use crate::block::Stop;
+use crate::block::{OwnerId, Stop};
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -29,11 +29,11 @@ const PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     digest: Arc<str>,
-    owner: i64,
+    owner: OwnerId,
 }
 
 impl Key {
-    pub(super) fn new(code: &Code, owner: i64) -> Self {
+    pub(super) fn new(code: &Code, owner: OwnerId) -> Self {
         Self { digest: Arc::clone(&code.digest), owner }
     }
 }
@@ -56,7 +56,7 @@ struct State {
     /// How long a worker of an archive took to start, last time.
     start_times: FxHashMap<Arc<str>, Duration>,
     /// Where all workers of an owner see the same folder of files.
-    shelves: FxHashMap<i64, Weak<Shelf>>,
+    shelves: FxHashMap<OwnerId, Weak<Shelf>>,
 }
 
 struct Entry {
@@ -106,7 +106,7 @@ impl Pool {
     pub(super) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
@@ -166,7 +166,7 @@ impl Pool {
     fn start(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         id: u64,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
@@ -197,7 +197,7 @@ impl Pool {
 
     /// The folder of files that all workers of an owner share, where each cannot have its own at
     /// one and the same place.
-    fn shelf(&self, owner: i64) -> Result<Option<Arc<Shelf>>, PythonError> {
+    fn shelf(&self, owner: OwnerId) -> Result<Option<Arc<Shelf>>, PythonError> {
         let folder = self.setting.folder.join("files").join(owner.to_string());
         if self.setting.sandbox.files_path(&folder) != folder {
             return Ok(None);
