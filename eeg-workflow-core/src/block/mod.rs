@@ -19,7 +19,6 @@ mod spec;
 mod value;
 
 pub use catalog::{Catalog, NotFound};
-pub(crate) use context::Deadline;
 pub use context::{BlockHost, Context, FileError, FileRoots, Stop, Takers};
 pub use display::{Artifact, Display};
 pub use error::{BlockError, BlockErrorKind};

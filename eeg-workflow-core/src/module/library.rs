@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use super::{
     View, declarative,
 };
 use crate::block::OwnerId;
+use crate::sync::{Condvar, Mutex, RwLock};
 
 /// The version of the index file's format.
 const FORMAT: u32 = 1;
@@ -286,7 +287,7 @@ impl ModuleLibrary {
         let archive = Archive::read(file_name, bytes, &self.limits)?;
         // The same bytes at the same time: what the runtime has of them is one and the same.
         let _turn = self.turn(&archive.digest);
-        let archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        let archives = self.archives.lock();
         self.check_names(&archive, &archives)?;
         let digest_is_new = !archives.iter().any(|stored| stored.record.digest == archive.digest);
         drop(archives);
@@ -294,7 +295,7 @@ impl ModuleLibrary {
         let runtime = self.runtime.as_deref();
         let listing = inspect(&archive, owner.id, runtime)?;
 
-        let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut archives = self.archives.lock();
         let composed = self
             .check_names(&archive, &archives)
             .and_then(|()| compose(&archive, &self.view(owner.id), listing.as_ref(), runtime));
@@ -342,7 +343,7 @@ impl ModuleLibrary {
     /// # Errors
     /// The owner has no such archive, or the change could not be stored.
     pub fn remove(&self, owner: &Owner, archive: &str) -> Result<(), RemoveError> {
-        let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut archives = self.archives.lock();
         let goes = |stored: &Stored| {
             stored.record.owner.id == owner.id && stored.record.archive == archive
         };
@@ -370,16 +371,16 @@ impl ModuleLibrary {
     /// The modules that a user may use, as they are now: the built-in ones, the user's own and
     /// the public ones. Cheap.
     pub fn view(&self, user: OwnerId) -> View {
-        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot.read();
         View::new(Arc::clone(&snapshot), user)
     }
 
     /// Waits until nobody else installs an archive of this digest.
     fn turn(&self, digest: &str) -> Turn<'_> {
-        let mut installing = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut installing = self.installing.lock();
         while installing.iter().any(|other| other == digest) {
             let waited = self.installed.wait(installing);
-            installing = waited.unwrap_or_else(PoisonError::into_inner);
+            installing = waited;
         }
         installing.push(digest.to_owned());
         Turn { library: self, digest: digest.to_owned() }
@@ -413,7 +414,7 @@ impl ModuleLibrary {
 
     fn publish(&self, archives: &[Stored]) {
         let next = Arc::new(snapshot(&self.builtin, archives));
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
+        *self.snapshot.write() = next;
     }
 }
 
@@ -426,7 +427,7 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let installing = &self.library.installing;
-        let mut installing = installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut installing = installing.lock();
         installing.retain(|other| *other != self.digest);
         drop(installing);
         self.library.installed.notify_all();

@@ -12,10 +12,12 @@ mod lenient;
 mod plan;
 mod planner;
 mod raw;
+mod rows;
 
 pub use diagnostic::{Code, Diagnostic, InvalidWorkflow, Severity};
 pub use document::{BlockId, SetParameterError, Workflow};
-pub(crate) use plan::Delivery;
+pub(crate) use plan::Node;
 pub use plan::{BlockIndex, Plan};
 pub use planner::OpenInput;
 pub use raw::RawObject;
+pub(crate) use rows::Delivery;

@@ -19,6 +19,7 @@ mod eeg_plot;
 mod eeg_reference;
 mod eeg_signal_blocks;
 mod engine;
+mod engine_guard;
 mod job_events;
 mod job_resume;
 mod job_service;

@@ -10,7 +10,7 @@ mod writer;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BlockState, Job, JobId, JobState, JobStatus, JobStore, JobSummary, ModuleUse, NewJob, Pending,
-    StoreError, StoreStatistics, Timestamp, kept, lock,
+    StoreError, StoreStatistics, Timestamp, kept,
 };
 use crate::block::OwnerId;
+use crate::sync::Mutex;
 use writer::Writer;
 
 /// A store in an SQLite file. What has resolved survives a loss of power (write-ahead log,
@@ -63,11 +64,11 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let idle = lock(&self.readers).pop();
+        let idle = self.readers.lock().pop();
         let connection = idle.map_or_else(|| self.file.connect_reader(), Ok);
         let connection = connection.map_err(|error| self.file.error(error))?;
         let result = query(&connection).map_err(|error| self.file.error(error));
-        let mut readers = lock(&self.readers);
+        let mut readers = self.readers.lock();
         if readers.len() < IDLE_READERS {
             readers.push(connection);
         }

@@ -1,7 +1,7 @@
 //! The workers: who has one, who may have one, and when one is ended.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -11,9 +11,10 @@ use super::files::Shelf;
 use super::home::Home;
 use super::lease::{Lease, NoWorker};
 use super::setting::{Code, Setting};
-use super::watch::{Deadline, Watch};
+use super::watch::{Limit, Watch};
 use super::worker::Worker;
 use crate::block::{OwnerId, Stop};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -73,7 +74,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The worker that holds a value, as soon as it is free.
@@ -156,10 +157,7 @@ impl Pool {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        match self.changed.wait_timeout(state, SLICE) {
-            Ok((state, _)) => state,
-            Err(poisoned) => poisoned.into_inner().0,
-        }
+        self.changed.wait_timeout(state, SLICE).0
     }
 
     /// Starts the worker for which a place was reserved.
@@ -171,7 +169,7 @@ impl Pool {
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let began = Instant::now();
-        let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
+        let start = Starting { watch, limit: Limit::new(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
             .and_then(|shelf| Worker::start(&self.setting, code, id, shelf, &start));
@@ -301,7 +299,7 @@ impl Pool {
         drop(state);
         drop(gone);
         for (code, owner, id) in starts {
-            let nobody = Deadline::after(self.setting.start_timeout);
+            let nobody = Limit::new(self.setting.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
             drop(self.start(&code, owner, id, &nobody));
         }
@@ -368,7 +366,7 @@ impl State {
 /// Somebody waits for a worker to start: as long as they may, and no longer than a start takes.
 struct Starting<'a> {
     watch: &'a dyn Watch,
-    limit: Deadline,
+    limit: Limit,
 }
 
 impl Watch for Starting<'_> {
