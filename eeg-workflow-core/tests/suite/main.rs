@@ -18,6 +18,7 @@ mod eeg_picture;
 mod eeg_plot;
 mod eeg_reference;
 mod eeg_signal_blocks;
+mod embedding;
 mod engine;
 mod engine_guard;
 mod job_events;
