@@ -22,6 +22,6 @@ mod wires;
 
 pub use event::{Event, Listener, RunStatus};
 pub use options::{EngineOptions, Keep, RunOptions};
-pub use report::{Outcome, Report};
+pub use report::{NoOutput, Outcome, Report};
 pub use run::Run;
 pub use scheduler::{Engine, EngineError, Statistics};

@@ -385,7 +385,12 @@ impl RunState {
         self.emit(|| Event::RunFinished { status });
         let elapsed = self.started.elapsed();
         let next = if self.parent.is_none() { self.engine.leave() } else { None };
-        let _ = self.report.set(Report::new(Ending { status, elapsed, notes }));
+        let _ = self.report.set(Report::new(Ending {
+            plan: self.plan().clone(),
+            status,
+            elapsed,
+            notes,
+        }));
         self.bell.ring();
         if let Some(next) = next {
             self.engine.begin(&next);

@@ -356,6 +356,42 @@ impl Serialize for BlockId {
     }
 }
 
+impl From<i64> for BlockId {
+    fn from(id: i64) -> Self {
+        Self::Integer(id)
+    }
+}
+
+impl From<i32> for BlockId {
+    fn from(id: i32) -> Self {
+        Self::Integer(id.into())
+    }
+}
+
+impl From<u32> for BlockId {
+    fn from(id: u32) -> Self {
+        Self::Integer(id.into())
+    }
+}
+
+impl From<&str> for BlockId {
+    fn from(id: &str) -> Self {
+        Self::Text(id.into())
+    }
+}
+
+impl From<String> for BlockId {
+    fn from(id: String) -> Self {
+        Self::Text(id.into())
+    }
+}
+
+impl From<&BlockId> for BlockId {
+    fn from(id: &BlockId) -> Self {
+        id.clone()
+    }
+}
+
 impl fmt::Display for BlockId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -427,11 +427,12 @@ fn a_job_past_its_deadline_fails_and_says_so() {
 fn after_a_shutdown_no_job_is_taken() {
     let lab = Lab::new();
     let id = lab.submit(&document(&["Pass"], &[]));
+    until(|| lab.probe.runs("") == 1);
     lab.service.shutdown(Duration::from_secs(5)).unwrap();
     assert_eq!(lab.status(id), "COMPLETED");
     let workflow = Workflow::from_json(EXAMPLE).unwrap();
     let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
-    assert!(matches!(refused, JobError::ShuttingDown), "{refused}");
+    assert!(matches!(refused, SubmitError::ShuttingDown), "{refused}");
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn full_state() -> JobState {
     let mut blocks: Vec<_> = phases.map(|phase| BlockState { phase, log: None }).into();
     blocks[3].log = Some(Box::new(log));
     JobState {
+        cancel_requested: true,
+        resumes: 2,
         status: JobStatus::Running,
         ended: None,
         error: Some("of the job".into()),
@@ -125,7 +127,6 @@ fn the_store_in_memory_holds_the_contract() {
 
 #[test]
 fn a_pending_value_can_be_waited_for_awaited_or_gone_on_with() {
-    use eeg_workflow_core::job::Pending;
     use std::future::Future;
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};

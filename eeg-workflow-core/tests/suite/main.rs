@@ -1,6 +1,7 @@
 //! The tests that need nothing but Rust and a stock `python3`, through the public interface.
 
 mod arithmetic;
+mod block_json;
 mod eeg_blocks;
 mod eeg_brainvision;
 mod eeg_edf;
@@ -18,6 +19,7 @@ mod eeg_picture;
 mod eeg_plot;
 mod eeg_reference;
 mod eeg_signal_blocks;
+mod embedding;
 mod engine;
 mod engine_guard;
 mod job_events;
@@ -36,3 +38,4 @@ mod sandbox;
 mod sandbox_lifetime;
 mod support;
 mod workflow;
+mod workflow_problems;
