@@ -79,10 +79,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("x.db");
         let connection = Connection::open(&path)?;
-        connection.execute_batch("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (x);")?;
+        connection.execute_batch("CREATE TABLE t (x TEXT); CREATE INDEX i ON t (x); BEGIN;")?;
         for number in 0..2_000 {
             connection.execute("INSERT INTO t VALUES (?1)", [format!("value {number}")])?;
         }
+        connection.execute_batch("COMMIT")?;
         drop(connection);
         assert_eq!(DatabaseCheck::new(path.clone()).check(), Ok(()));
         let mut bytes = std::fs::read(&path)?;
