@@ -12,6 +12,7 @@ use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
 use crate::http::state::{App, blocking};
+use crate::text::with_causes;
 
 /// What this is, for whoever opens the address in a browser.
 pub(crate) async fn about(_: Arc<App>, _: Call) -> Result<Response, Rejection> {
@@ -23,15 +24,21 @@ pub(crate) async fn about(_: Arc<App>, _: Call) -> Result<Response, Rejection> {
     Ok(response::json(StatusCode::OK, &answer))
 }
 
-/// Whether the stores answer and jobs are taken.
+/// Whether the stores can be read and written, and jobs are taken.
 pub(crate) async fn health(app: Arc<App>, _: Call) -> Result<Response, Rejection> {
     if *app.stopping.borrow() {
         return Err(Rejection::ShuttingDown);
     }
-    if !app.accounts.is_healthy().await {
-        return Err(Rejection::Unavailable("the accounts database does not answer".into()));
-    }
-    blocking(&app, |app| app.jobs.health().map_err(Rejection::unavailable)).await?;
+    blocking(&app, |app| {
+        for (name, database) in &app.databases {
+            database.check().map_err(|problem| {
+                tracing::error!(database = name, problem, "a database is not in order");
+                Rejection::Unhealthy(format!("{name}: {problem}"))
+            })?;
+        }
+        app.jobs.health().map_err(|error| Rejection::Unhealthy(with_causes(&error)))
+    })
+    .await?;
     Ok(response::json(StatusCode::OK, &json!({ "status": "ok" })))
 }
 
