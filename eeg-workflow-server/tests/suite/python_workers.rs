@@ -74,8 +74,8 @@ fn a_cancelled_job_ends_the_process_of_its_block() {
     };
     soon("the block runs", || busy(1));
     let started = Instant::now();
-    let path = format!("/api/workflow/jobs/{job}");
-    assert_eq!(server.request("DELETE", &path).token(&token).send().status, 202);
+    let path = format!("/api/workflow/jobs/{job}/cancel");
+    assert_eq!(server.request("POST", &path).token(&token).send().status, 202);
     assert_eq!(server.finished(&token, job)["status"], "CANCELLED");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     soon("its process ends", || busy(0));
