@@ -21,6 +21,7 @@ mod eeg_signal_blocks;
 mod embedding;
 mod engine;
 mod engine_guard;
+mod engine_owners;
 mod job_events;
 mod job_resume;
 mod job_service;
