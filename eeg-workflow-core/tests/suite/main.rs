@@ -38,3 +38,4 @@ mod sandbox;
 mod sandbox_lifetime;
 mod support;
 mod workflow;
+mod workflow_problems;
