@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use eeg_workflow_core::block::Value;
+use eeg_workflow_core::block::{Value, json};
 use eeg_workflow_core::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
 use eeg_workflow_core::engine::{Keep, Report};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
@@ -103,8 +103,7 @@ fn write_value(path: &Path, value: &Value) -> io::Result<()> {
         };
         return std::fs::write(path, bytes);
     }
-    let mut text = String::new();
-    push_json(&mut text, value)?;
+    let mut text = json::to_document(value).map_err(io::Error::other)?;
     text.push('\n');
     let mut out = create()?;
     out.write_all(text.as_bytes())?;
@@ -135,49 +134,4 @@ fn write_averages<W: Write>(
     }
     let volts = averages.iter().flat_map(|average| average.data.iter().copied());
     npy::write(create()?, &[averages.len(), shape.0, shape.1], volts)
-}
-
-/// The value as JSON: integers of any size to the last digit; floats that JSON does not know
-/// as null; keys of maps as text.
-fn push_json(text: &mut String, value: &Value) -> io::Result<()> {
-    match value {
-        Value::None => text.push_str("null"),
-        Value::Bool(bool) => text.push_str(if *bool { "true" } else { "false" }),
-        Value::Integer(integer) => text.push_str(&integer.to_string()),
-        Value::BigInteger(integer) => text.push_str(&integer.to_string()),
-        Value::Float(float) => text.push_str(&serde_json::to_string(float)?),
-        Value::Text(string) => text.push_str(&serde_json::to_string(&**string)?),
-        Value::List(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                push_json(text, item)?;
-            }
-            text.push(']');
-        }
-        Value::Map(entries) => {
-            text.push('{');
-            for (index, (key, item)) in entries.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                let mut name = String::new();
-                match key.as_text() {
-                    Some(key) => name.push_str(key),
-                    None => push_json(&mut name, key)?,
-                }
-                text.push_str(&serde_json::to_string(&name)?);
-                text.push_str(": ");
-                push_json(text, item)?;
-            }
-            text.push('}');
-        }
-        Value::Array(array) => {
-            // Inside of a list: only whole values are arrays of their own.
-            text.push_str(&serde_json::to_string(&array.iter().collect::<Vec<_>>())?);
-        }
-        other => {
-            let problem = format!("a value of type {} cannot be saved", other.type_name());
-            return Err(io::Error::other(problem));
-        }
-    }
-    Ok(())
 }
