@@ -131,7 +131,7 @@ impl ModuleRuntime for PythonRuntime {
         let code = self.code(archive)?;
         // Others may be in the way first; the start itself has a limit of its own.
         let limit = Limit::new(self.pool.settings.start_timeout.saturating_mul(2));
-        let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
+        let worker = self.pool.for_inspection(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {
                 problem: "all workers are busy".to_owned(),

@@ -59,8 +59,33 @@ struct State {
     ahead: VecDeque<(Key, Arc<Code>)>,
     /// How long a worker of an archive took to start, last time.
     start_times: FxHashMap<Arc<str>, Duration>,
+    /// The owners who wait for a place for a new worker, and how often each does.
+    wishes: FxHashMap<OwnerId, usize>,
+    /// When each owner got a worker last, counted in turns.
+    turns: FxHashMap<OwnerId, u64>,
+    last_turn: u64,
     /// Where all workers of an owner see the same folder of files.
     staged_folders: FxHashMap<OwnerId, Weak<StagedFolder>>,
+}
+
+/// Somebody who waits for a place for a new worker.
+struct Wish {
+    pool: Arc<Pool>,
+    owner: OwnerId,
+}
+
+impl Drop for Wish {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        if let Some(count) = state.wishes.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                state.wishes.remove(&self.owner);
+            }
+        }
+        drop(state);
+        self.pool.changed.notify_all();
+    }
 }
 
 struct Entry {
@@ -107,25 +132,52 @@ impl Pool {
     /// are some that are busy, it is not started before waiting for one of those has taken as long
     /// as it takes to start one: imports of large libraries cost seconds of a core. As long as
     /// there are fewer than cores, `PATIENCE` is enough.
+    ///
+    /// Where all places are taken, owners take turns: who has the fewest busy workers is next.
     pub(crate) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
         owner: OwnerId,
         waiter: &dyn Waiter,
     ) -> Result<Lease, NoWorker> {
+        self.any_of(code, owner, waiter, self.settings.max_workers)
+    }
+
+    /// As [`any`](Self::any), to look at an archive that is uploaded: there is one place more for
+    /// it, so that it need not wait for blocks.
+    pub(crate) fn for_inspection(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: OwnerId,
+        waiter: &dyn Waiter,
+    ) -> Result<Lease, NoWorker> {
+        self.any_of(code, owner, waiter, self.settings.max_workers + 1)
+    }
+
+    fn any_of(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: OwnerId,
+        waiter: &dyn Waiter,
+        max_workers: usize,
+    ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
         let mut since = Instant::now();
+        // Said once to those who wait, and taken back however this ends.
+        let mut wish = None;
         let mut state = self.state();
         loop {
             if let Some(stop) = waiter.stop() {
                 return Err(NoWorker::Stopped(stop));
             }
-            if let Some(mut worker) = state.take_idle(&key) {
+            let is_anothers_turn = state.is_anothers_turn(owner, max_workers);
+            if !is_anothers_turn && let Some(mut worker) = state.take_idle(&key) {
                 let same = state.entries.iter().filter(|entry| entry.key == key);
                 let is_last = !same.clone().any(|entry| entry.idle.is_some());
                 if is_last && same.count() < self.cores() {
                     state.ahead.push_back((key.clone(), Arc::clone(code)));
                 }
+                state.count_turn(owner);
                 drop(state);
                 if worker.is_well() {
                     return Ok(Lease::new(self, worker));
@@ -145,9 +197,18 @@ impl Pool {
                         false
                     }
                 };
-            if may_start && let Some(gone) = state.make_room(self.settings.max_workers) {
+            if may_start && wish.is_none() {
+                *state.wishes.entry(owner).or_default() += 1;
+                wish = Some(Wish { pool: Arc::clone(self), owner });
+            }
+            if may_start
+                && !is_anothers_turn
+                && let Some(gone) = state.make_room(max_workers)
+            {
                 let id = state.reserve(key.clone());
+                state.count_turn(owner);
                 drop(state);
+                drop(wish);
                 drop(gone);
                 return self.start(code, owner, id, waiter);
             }
@@ -224,7 +285,9 @@ impl Pool {
         }
         let id = worker.link.id;
         let mut state = self.state();
-        let stays = stays && !state.is_closed;
+        // The place of an inspection is for inspections only.
+        let is_one_too_many = held == 0 && state.entries.len() > self.settings.max_workers;
+        let stays = stays && !state.is_closed && !is_one_too_many;
         let mut gone = None;
         if stays {
             if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
@@ -320,6 +383,13 @@ fn look_after(pool: &Weak<Pool>) {
     }
 }
 
+impl Entry {
+    /// Whether it is idle and nobody misses it: it holds no values.
+    fn is_spare(&self) -> bool {
+        self.idle.is_some() && self.link.as_ref().is_none_or(|link| link.held() == 0)
+    }
+}
+
 impl State {
     /// Takes the idle worker of this key that holds the least.
     fn take_idle(&mut self, key: &Key) -> Option<Worker> {
@@ -334,17 +404,42 @@ impl State {
     /// Makes room for one more worker, if there is none: the idle worker that goes for it, if
     /// one must go. None while all are busy. Idle ones that hold values do not count.
     fn make_room(&mut self, most: usize) -> Option<Option<Worker>> {
-        let holds = |entry: &Entry| {
-            entry.idle.is_some() && entry.link.as_ref().is_some_and(|link| link.held() > 0)
-        };
-        let count = self.entries.iter().filter(|entry| !holds(entry)).count();
-        if count < most {
+        if self.has_room(most) {
             return Some(None);
         }
-        let oldest = self.entries.iter().filter(|entry| entry.idle.is_some() && !holds(entry));
+        let oldest = self.entries.iter().filter(|entry| entry.is_spare());
         let oldest = oldest.min_by_key(|entry| entry.idle.as_ref().map(|(_, since)| *since))?.id;
         let at = self.entries.iter().position(|entry| entry.id == oldest)?;
         Some(self.entries.remove(at).idle.map(|(worker, _)| worker))
+    }
+
+    fn has_room(&self, most: usize) -> bool {
+        self.entries.iter().filter(|entry| entry.idle.is_none() || entry.is_spare()).count() < most
+    }
+
+    /// Whether somebody else is to get the next place: all places are taken, one could be made
+    /// free, and another owner who waits for it has fewer busy workers, or as many and has waited
+    /// longer.
+    fn is_anothers_turn(&self, owner: OwnerId, most: usize) -> bool {
+        if self.wishes.keys().all(|other| *other == owner)
+            || self.has_room(most)
+            || !self.entries.iter().any(Entry::is_spare)
+        {
+            return false;
+        }
+        let rank = |owner: OwnerId| {
+            let is_busy = |entry: &&Entry| entry.key.owner == owner && entry.idle.is_none();
+            let busy = self.entries.iter().filter(is_busy).count();
+            (busy, self.turns.get(&owner).copied().unwrap_or_default())
+        };
+        let own = rank(owner);
+        self.wishes.keys().any(|other| *other != owner && rank(*other) < own)
+    }
+
+    /// The owner gets a worker.
+    fn count_turn(&mut self, owner: OwnerId) {
+        self.last_turn += 1;
+        self.turns.insert(owner, self.last_turn);
     }
 
     fn reserve(&mut self, key: Key) -> u64 {
