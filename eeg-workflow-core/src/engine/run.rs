@@ -264,10 +264,10 @@ impl BlockHost for Arc<RunState> {
                 continue;
             }
             let Some(target) = self.plan().node(delivery.target) else { continue };
-            let checks = target.block.spec().is_checking_own_values();
+            let checks = target.block.spec().checks_own_values();
             // A block that waits may pass the value on to one of either sort.
             takers.native |= !checks;
-            takers.foreign |= checks || target.block.spec().execution_class() == Execution::Wait;
+            takers.foreign |= checks || target.block.spec().execution() == Execution::Wait;
         }
         takers
     }

@@ -58,14 +58,15 @@ impl Used {
     /// A block is what the least of its inner blocks is, and waits for them.
     fn characterise(&self, spec: BlockSpec) -> BlockSpec {
         let specs = || self.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
-        let least = specs().map(BlockSpec::volatility_class).max_by_key(|class| match class {
+        let least = specs().map(BlockSpec::volatility).max_by_key(|class| match class {
             Volatility::Pure => 0,
             Volatility::Versioned => 1,
             Volatility::Volatile => 2,
         });
-        let spec = spec.volatility(least.unwrap_or(Volatility::Pure)).execution(Execution::Wait);
-        let own = specs().any(BlockSpec::is_checking_own_values);
-        if own { spec.checks_own_values() } else { spec }
+        let spec =
+            spec.with_volatility(least.unwrap_or(Volatility::Pure)).with_execution(Execution::Wait);
+        let own = specs().any(BlockSpec::checks_own_values);
+        if own { spec.with_own_checks() } else { spec }
     }
 }
 
@@ -267,8 +268,13 @@ impl<'a> Inside<'a> {
                 empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
             }
             let required = targets.iter().any(|(_, parameter)| parameter.required);
-            spec = spec.parameter(&parameter.name, port_type, default, &parameter.description);
-            spec = if required { spec.required() } else { spec };
+            spec = spec.with_parameter(Parameter {
+                name: parameter.name.clone(),
+                port_type,
+                default,
+                description: parameter.description.clone(),
+                required,
+            });
             parameters.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, parameters, empty))

@@ -140,8 +140,8 @@ impl Own<'_> {
         uses: impl IntoIterator<Item = BlockType>,
     ) -> Result<Arc<dyn Block>, Problem> {
         let spec = BlockSpec::new(declaration.name)
-            .family(declaration.family)
-            .description(declaration.description);
+            .with_family(declaration.family)
+            .with_description(declaration.description);
         match declaration.implementation {
             Implementation::Preset(preset) => {
                 let BlockType { module, name } = &preset.target;

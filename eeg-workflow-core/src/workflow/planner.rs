@@ -125,7 +125,7 @@ impl<'a> Planner<'a> {
                 self.parameters(position, node, &**block)
             };
             self.nodes.push(Some(Node {
-                waits: block.spec().execution_class() == Execution::Wait,
+                waits: block.spec().execution() == Execution::Wait,
                 slots: 0..0,
                 deliveries: 0..0,
                 block: Arc::clone(block),
@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
             }
         }
         let (parameters, errors) = Parameters::resolve_all(spec, |name| values.get(name));
-        let is_lenient = spec.is_checking_own_values();
+        let is_lenient = spec.checks_own_values();
         let fine = errors.is_empty() || is_lenient;
         for error in errors {
             let message = format!("{}: {error}", label(node, spec.name()));
@@ -270,7 +270,7 @@ impl<'a> Planner<'a> {
         let input = to.inputs().get(usize::from(target.1));
         let (Some(output), Some(input)) = (output, input) else { return };
         if !output.port_type.fits(&input.port_type) {
-            let checked = from.is_checking_own_values() || to.is_checking_own_values();
+            let checked = from.checks_own_values() || to.checks_own_values();
             let (source_id, target_id) = (self.index.name(source.0), self.index.name(target.0));
             let message = format!(
                 "output \"{}\" of block {source_id} gives {}, input \"{}\" of block {target_id} \
@@ -390,7 +390,7 @@ impl<'a> Planner<'a> {
             );
             let pointer = format!("/blocks/{position}");
             // Code that checks its own values may treat an input as optional.
-            let is_optional = code == Code::TooFewEdges && spec.is_checking_own_values();
+            let is_optional = code == Code::TooFewEdges && spec.checks_own_values();
             let diagnostic = Diagnostic::error(code, pointer, message).port(&port.name);
             self.problems.add(with_block(diagnostic, node).warning_if(is_optional));
         }

@@ -94,8 +94,8 @@ fn the_blocks_declare_what_designers_know() {
         let fields: Vec<Value> = fields.into_iter().map(|(_, field)| field).collect();
         assert_eq!(&fields, known, "{}", spec.name());
         assert!(added.iter().all(|(_, field)| field["attrs"] == "editable"), "{}", spec.name());
-        assert_eq!(spec.family_name(), expected["family"], "{}", spec.name());
-        assert_eq!(spec.description_text(), expected["description"], "{}", spec.name());
+        assert_eq!(spec.family(), expected["family"], "{}", spec.name());
+        assert_eq!(spec.description(), expected["description"], "{}", spec.name());
     }
     let names: Vec<&str> = module.blocks().iter().map(|b| b.spec().name()).collect();
     let listed = listed.as_array().unwrap().iter().filter(|b| b["module"] == MODULE);

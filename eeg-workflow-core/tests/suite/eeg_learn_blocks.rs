@@ -161,8 +161,8 @@ fn the_blocks_declare_what_designers_know() {
         assert_eq!(&fields[..known.len()], known, "{name}");
         // What was added is no port that a designer would have to join.
         assert!(fields[known.len()..].iter().all(|field| field["attrs"] == "editable"), "{name}");
-        assert_eq!(spec.family_name(), expected["family"], "{name}");
-        assert_eq!(spec.description_text(), expected["description"], "{name}");
+        assert_eq!(spec.family(), expected["family"], "{name}");
+        assert_eq!(spec.description(), expected["description"], "{name}");
     }
 }
 

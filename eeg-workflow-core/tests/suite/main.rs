@@ -27,6 +27,7 @@ mod job_events;
 mod job_resume;
 mod job_service;
 mod job_store;
+mod layers;
 mod module_archive;
 mod module_declarative;
 mod module_library;

@@ -74,12 +74,12 @@ fn a_composed_block_declares_its_own_fields() {
             "out change NUMBER 1-100",
         ]
     );
-    assert_eq!((spec.family_name(), spec.execution_class()), ("Comparisons", Execution::Wait));
+    assert_eq!((spec.family(), spec.execution()), ("Comparisons", Execution::Wait));
 
     let preset = lab.spec("Statistics.zip:Statistics", "Hundred");
     assert_eq!(preset.fields().count(), 1);
     assert_eq!(preset.outputs()[0].name, "output");
-    assert_eq!(preset.description_text(), "The number 100");
+    assert_eq!(preset.description(), "The number 100");
 }
 
 #[test]

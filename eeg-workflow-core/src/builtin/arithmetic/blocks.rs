@@ -15,8 +15,8 @@ pub(super) struct Constant(BlockSpec);
 
 impl Constant {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("Constant").family("Constant");
-        let spec = spec.parameter("constant value", PortType::NUMBER, "10", "").required();
+        let spec = BlockSpec::new("Constant").with_family("Constant");
+        let spec = spec.required_parameter("constant value", PortType::NUMBER, "10", "");
         Self(spec.output_with("output", PortType::NUMBER, 1..=1))
     }
 }
@@ -42,7 +42,7 @@ pub(super) struct Operation {
 impl Operation {
     pub(super) fn new(name: &str, family: &str, apply: Apply) -> Self {
         let spec = BlockSpec::new(name)
-            .family(family)
+            .with_family(family)
             .input("num1", PortType::NUMBER, 1..=1)
             .input("num2", PortType::NUMBER, 1..=1)
             .output_with("output", PortType::NUMBER, 1..=1);

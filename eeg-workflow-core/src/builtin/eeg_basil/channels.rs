@@ -13,7 +13,7 @@ pub(super) struct ChannelNames(BlockSpec);
 
 impl ChannelNames {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("ChannelNames").family("PreProcessing");
+        let spec = BlockSpec::new("ChannelNames").with_family("PreProcessing");
         Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
     }
 }
@@ -36,7 +36,7 @@ pub(super) struct ChannelSelection(BlockSpec);
 impl ChannelSelection {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("ChannelSelection")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(CHANNELS, PortType::STRING_ARRAY, "", "Select channel");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))

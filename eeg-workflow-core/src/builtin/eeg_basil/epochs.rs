@@ -22,7 +22,7 @@ pub(super) struct EpochExtraction(BlockSpec);
 impl EpochExtraction {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochExtraction")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(PRE, PortType::NUMBER, "-0.2", "")
             .parameter(POST, PortType::NUMBER, "0.5", "")
@@ -164,7 +164,7 @@ pub(super) struct EpochAveraging(BlockSpec);
 impl EpochAveraging {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochAveraging")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(EPOCHS_PORT, PortType::EPOCHS);
         Self(spec.parameter(

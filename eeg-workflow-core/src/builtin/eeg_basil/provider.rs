@@ -19,10 +19,9 @@ impl OfflineDataProvider {
         let hint =
             "Select only the \".eeg\" file, but folder must contain \".vhdr\" and \".vmrk\" files";
         let spec = BlockSpec::new("OfflineDataProvider")
-            .family("DataProvider")
-            .volatility(Volatility::Versioned)
-            .parameter(FILE, PortType::FILE, "", hint)
-            .required();
+            .with_family("DataProvider")
+            .with_volatility(Volatility::Versioned)
+            .required_parameter(FILE, PortType::FILE, "", hint);
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
     }
 }

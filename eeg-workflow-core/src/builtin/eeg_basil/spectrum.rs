@@ -24,8 +24,8 @@ pub(super) struct PowerSpectrum(BlockSpec);
 impl PowerSpectrum {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("PowerSpectrum")
-            .family("Visualization")
-            .description("Power spectral density by Welch's method")
+            .with_family("Visualization")
+            .with_description("Power spectral density by Welch's method")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(
                 LENGTH,

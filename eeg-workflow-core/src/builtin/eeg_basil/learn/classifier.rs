@@ -34,7 +34,7 @@ pub(super) struct NeuralNetworkClassifier(BlockSpec);
 impl NeuralNetworkClassifier {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("NeuralNetworkClassifier")
-            .family("Classification")
+            .with_family("Classification")
             .input(MODEL, PortType::MODEL, 0..=1)
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 0..=1)
             .parameter(OPTIMIZER, PortType::STRING, "adam", "Either, 'adam', 'adagrad', 'rmsprop'")

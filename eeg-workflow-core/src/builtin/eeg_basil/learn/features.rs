@@ -21,7 +21,7 @@ impl WaveletTransform {
     pub(super) fn new() -> Self {
         let names = Wavelet::names().collect::<Vec<_>>().join(", ");
         let spec = BlockSpec::new("WaveletTransform")
-            .family("FeatureExtraction")
+            .with_family("FeatureExtraction")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
             .parameter(WAVELET, PortType::STRING, "db1", format!("Either of {names}"))
@@ -64,8 +64,8 @@ pub(super) struct WindowedMeans(BlockSpec);
 impl WindowedMeans {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("WindowedMeans")
-            .family("FeatureExtraction")
-            .description("Mean amplitude of each channel in time windows")
+            .with_family("FeatureExtraction")
+            .with_description("Mean amplitude of each channel in time windows")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .parameter(
                 WINDOWS,

@@ -16,12 +16,12 @@ impl FeatureLabeling {
         let hint = "All comma separated event ids are considered as one class.<br>Event id will \
                     not be considered if not added";
         let spec = BlockSpec::new("FeatureLabeling")
-            .family("FeatureExtraction")
+            .with_family("FeatureExtraction")
             // Designers know the port by this type; what comes in are vectors.
             .input(FEATURE_VECTOR, PortType::EPOCHS, 1..=1)
             .parameter(LABELS, PortType::STRING_ARRAY, "", hint)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
-            .checks_own_values();
+            .with_own_checks();
         Self(spec)
     }
 }

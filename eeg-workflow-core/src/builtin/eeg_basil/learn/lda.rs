@@ -18,8 +18,8 @@ pub(super) struct LdaBlock(BlockSpec);
 impl LdaBlock {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("LDA")
-            .family("Classification")
-            .description("Linear discriminant analysis with shrinkage")
+            .with_family("Classification")
+            .with_description("Linear discriminant analysis with shrinkage")
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 1..=1)
             .parameter(
                 SHRINKAGE,
