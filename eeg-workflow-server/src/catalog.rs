@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use eeg_workflow_core::builtin;
-use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner, View};
+use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, NewArchive, Owner, UserModules};
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
 use serde::Serialize;
 
@@ -127,7 +127,7 @@ fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// The built-in modules and those of the archives that the command line names.
 pub(crate) struct Modules {
-    pub(crate) view: View,
+    pub(crate) view: UserModules,
     // Before the folder: with it the Python workers end, which have their own folders there.
     _library: ModuleLibrary,
     _folder: Scratch,
@@ -143,13 +143,20 @@ impl Modules {
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: 0, email: String::new() };
+        let wrong = |path: &Path, problem| {
+            Failure::usage(format!("{}: {problem}", path.display()))
+        };
+        let mut files = Vec::with_capacity(options.archives.len());
         for path in &options.archives {
-            let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
-            let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let installed = library.install(&owner, false, &name, &bytes);
-            installed.map_err(|error| wrong(with_details(&error)))?;
+            let bytes = fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
+            files.push((path.file_name().unwrap_or_default().to_string_lossy(), bytes));
         }
+        let archives: Vec<NewArchive<'_>> =
+            files.iter().map(|(name, bytes)| NewArchive { name, bytes }).collect();
+        library.install_all(&owner, false, &archives).map_err(|(i, error)| {
+            let path = options.archives.get(i).map(PathBuf::as_path).unwrap_or(Path::new(""));
+            wrong(path, with_details(&error))
+        })?;
         Ok(Self { view: library.view(owner.id), _library: library, _folder: folder })
     }
 }

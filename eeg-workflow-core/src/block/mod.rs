@@ -17,6 +17,7 @@ mod repr;
 mod spec;
 mod value;
 
+pub(crate) use catalog::no_such_module;
 pub use catalog::{Catalog, NotFound};
 pub(crate) use context::Deadline;
 pub use context::{BlockHost, Context, FileError, FileRoots, Stop, Takers};
@@ -29,6 +30,7 @@ pub use number::Number;
 pub use parameters::{ParameterError, Parameters};
 pub use port_type::PortType;
 pub use repr::PythonRepr;
+pub(crate) use spec::Composition;
 pub use spec::{BlockSpec, Cardinality, Execution, Field, Parameter, Port, Volatility};
 pub use value::{Object, Value};
 

@@ -73,6 +73,8 @@ pub enum Code {
     UnknownParameter,
     /// Blocks wait for each other.
     Cycle,
+    /// The blocks are composed of more blocks than may run.
+    TooManyInnerBlocks,
 }
 
 /// A workflow that cannot run: every problem, in the order of the document.

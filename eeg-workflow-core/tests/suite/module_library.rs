@@ -10,7 +10,7 @@ use eeg_workflow_core::block::{Catalog, NotFound};
 use eeg_workflow_core::builtin::registry;
 use eeg_workflow_core::module::{
     ArchiveError, ArchiveLimits, InstallError, LibraryError, ModuleLibrary, Owner, RemoveError,
-    View,
+    UserModules,
 };
 
 use zips::{Entry, HUNDRED, archive, file, module, zeros};
@@ -24,7 +24,7 @@ fn owner(id: i64) -> Owner {
 }
 
 /// The modules that are not built in.
-fn uploaded(view: &View) -> Vec<&str> {
+fn uploaded(view: &UserModules) -> Vec<&str> {
     view.modules()
         .filter(|entry| entry.archive.is_some())
         .map(|entry| entry.module.name())
@@ -118,10 +118,10 @@ fn a_removed_archive_is_gone_after_a_restart_too() {
 }
 
 #[test]
-fn a_module_name_is_taken_whoever_has_it() {
+fn a_public_modules_name_is_taken_whoever_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let library = open(folder.path());
-    library.install(&owner(1), false, "Probe.zip", &module("Probe")).unwrap();
+    library.install(&owner(1), true, "Probe.zip", &module("Probe")).unwrap();
     let before = files(folder.path());
     let exists = |archive: &str, bytes: &[u8]| {
         let error = library.install(&owner(2), false, archive, bytes).unwrap_err();
@@ -145,7 +145,7 @@ fn a_module_name_is_taken_whoever_has_it() {
     ]);
     exists("Two.zip", &two);
     assert_eq!(files(folder.path()), before);
-    assert!(uploaded(&library.view(2)).is_empty());
+    assert_eq!(uploaded(&library.view(2)), ["Probe.zip:Probe"]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_broken_archive_on_disk_costs_itself_only() {
     let problems: Vec<_> = library.problems().iter().map(|problem| &*problem.archive).collect();
     assert_eq!(problems, ["Lab.zip", "Gone.zip"]);
     // Their names stay theirs, and they can be removed.
-    let error = library.install(&owner(2), false, "L.zip", &module("Lab")).unwrap_err();
+    let error = library.install(&owner(1), false, "L.zip", &module("Lab")).unwrap_err();
     assert!(matches!(error, InstallError::ModuleExists { .. }));
     library.remove(&owner(1), "Lab.zip").unwrap();
     library.remove(&owner(1), "Gone.zip").unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::json::Problem;
+use super::place::Problem;
 use super::manifest::Preset;
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Field, Inputs, Outputs, Parameters, Value,
