@@ -87,7 +87,7 @@ fn pipeline(header: &Path) {
 
 fn pictures(header: &Path) {
     let recording = eeg::read(header).unwrap();
-    step("plot", || EegPlot::default().to_png(&recording).unwrap());
+    step("plot", || EegPlot::default().draw(&recording, Format::Png).unwrap());
     let epochs = filter(&recording).apply(recording);
     let epochs = Epochs::extract(&epochs, &EpochOptions::default()).unwrap();
     step("epoch-image", || plot_epochs(&epochs, Format::Png).unwrap());

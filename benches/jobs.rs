@@ -10,6 +10,7 @@ mod measure;
 use std::sync::Arc;
 use std::time::Duration;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, RunOptions};
 use eeg_workflow_core::job::{JobOptions, JobService, MemoryStore};
@@ -53,13 +54,13 @@ fn main() {
         });
         let with_service = measure(JOBS, || {
             for _ in 0..JOBS {
-                drop(service.submit(1, workflow.clone()).unwrap());
+                drop(service.submit(OwnerId(1), workflow.clone()).unwrap());
             }
             while service.counts().running + service.counts().queued > 0 {
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
-        service.delete_finished(1).unwrap();
+        service.delete_finished(OwnerId(1)).unwrap();
         if round > 0 {
             alone.push(engine_alone);
             served.push(with_service);

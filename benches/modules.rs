@@ -7,6 +7,7 @@ use std::io::{Cursor, Write};
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::module::{Archive, ArchiveLimits, ModuleLibrary, Owner};
 use zip::ZipWriter;
@@ -49,7 +50,7 @@ fn install_and_remove(bencher: Bencher<'_, '_>) {
     let folder = std::env::temp_dir().join(format!("bench-modules-{}", std::process::id()));
     let registry = builtin::registry().unwrap();
     let library = ModuleLibrary::open(&folder, registry, ArchiveLimits::default()).unwrap();
-    let owner = Owner { id: 1, email: "bench@example.org".to_owned() };
+    let owner = Owner { id: OwnerId(1), email: "bench@example.org".to_owned() };
     let bytes = archive(0);
     bencher.bench_local(|| {
         library.install(&owner, false, "Statistics.zip", &bytes).unwrap();

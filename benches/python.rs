@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::Value;
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::eeg::{
@@ -138,7 +139,7 @@ impl Lab {
         zip.start_file("Lab/__init__.py", zip::write::SimpleFileOptions::default()).unwrap();
         zip.write_all(MODULE.as_bytes()).unwrap();
         let bytes = zip.finish().unwrap().into_inner();
-        let owner = Owner { id: 1, email: String::new() };
+        let owner = Owner { id: OwnerId(1), email: String::new() };
         self.library.install(&owner, false, "Lab.zip", &bytes).unwrap();
     }
 
@@ -159,8 +160,8 @@ impl Lab {
             "edges": (1..last).map(edge).collect::<Json>(),
         });
         let workflow = Workflow::from_json(&document.to_string()).unwrap();
-        let plan = workflow.plan(&self.library.view(1)).unwrap();
-        let options = RunOptions { keep: Keep::None, owner: 1, ..RunOptions::default() };
+        let plan = workflow.plan(&self.library.view(OwnerId(1))).unwrap();
+        let options = RunOptions { keep: Keep::None, owner: OwnerId(1), ..RunOptions::default() };
         let start = Instant::now();
         let report = self.engine.start(&plan, options).wait();
         let elapsed = start.elapsed();

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let name = implementation.spec().name();
         match report.outcome(block) {
-            Outcome::Failed(error) => println!("block {id} ({name}) failed: {error}"),
+            Some(Outcome::Failed(error)) => println!("block {id} ({name}) failed: {error}"),
             outcome => match report.display(block).map(AsRef::as_ref) {
                 Some(Display::Text(text)) => println!("block {id} ({name}): {text}"),
                 Some(Display::Graph(file)) => {

@@ -49,10 +49,12 @@
 pub mod block;
 #[cfg(feature = "builtin")]
 pub mod builtin;
+mod deadline;
 pub mod docs;
 #[cfg(feature = "builtin")]
 pub mod eeg;
 pub mod engine;
+mod guard;
 #[cfg(any(feature = "builtin", all(feature = "python", target_os = "linux")))]
 mod huge_pages;
 pub mod job;
@@ -61,4 +63,5 @@ pub mod module;
 pub mod picture;
 #[cfg(all(feature = "python", target_os = "linux"))]
 pub mod runtime;
+mod sync;
 pub mod workflow;

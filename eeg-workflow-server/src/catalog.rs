@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
-use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, NewArchive, Owner, UserModules};
+use eeg_workflow_core::module::{
+    ArchiveLimits, InstallError, ModuleLibrary, NewArchive, Owner, UserModules,
+};
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow, Workflow};
 use serde::Serialize;
 
@@ -142,10 +145,8 @@ impl Modules {
         let limits = ArchiveLimits::default();
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
-        let owner = Owner { id: 0, email: String::new() };
-        let wrong = |path: &Path, problem| {
-            Failure::usage(format!("{}: {problem}", path.display()))
-        };
+        let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
+        let wrong = |path: &Path, problem| Failure::usage(format!("{}: {problem}", path.display()));
         let mut files = Vec::with_capacity(options.archives.len());
         for path in &options.archives {
             let bytes = fs::read(path).map_err(|error| wrong(path, error.to_string()))?;

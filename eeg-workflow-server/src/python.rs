@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::module::{Archive, Module, ModuleRuntime, RuntimeError};
 use eeg_workflow_core::runtime::python::{PythonError, PythonOptions as Settings, PythonRuntime};
 use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxError, SandboxKind};
@@ -141,7 +142,7 @@ fn unconfined(error: &SandboxError) -> Unusable {
 }
 
 impl ModuleRuntime for Python {
-    fn inspect(&self, owner: i64, archive: &Archive) -> Result<Value, RuntimeError> {
+    fn inspect(&self, owner: OwnerId, archive: &Archive) -> Result<Value, RuntimeError> {
         self.runtime()?.inspect(owner, archive)
     }
 

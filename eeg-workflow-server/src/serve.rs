@@ -84,11 +84,11 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let python = app.python.clone();
     tokio::task::spawn_blocking(move || python.prepare());
 
-    let grace = Duration::from_secs(options.grace);
+    let grace = seconds(options.grace);
     let limits = ConnectionLimits {
         connections: usize::try_from(options.max_connections)?,
-        head: Duration::from_secs(options.head_timeout),
-        write: Duration::from_secs(options.body_timeout),
+        head: seconds(options.head_timeout),
+        write: seconds(options.body_timeout),
         head_bytes: MAX_HEAD_BYTES,
         headers: MAX_HEADERS,
     };
@@ -133,10 +133,8 @@ fn open(
         archive_bytes: usize::try_from(options.max_archive.0)?,
         ..ArchiveLimits::default()
     };
-    let python = Python::new(&options.python, data.python()).with_times(
-        Duration::from_secs(options.python_import_timeout),
-        Duration::from_secs(options.python_idle),
-    );
+    let python = Python::new(&options.python, data.python())
+        .with_times(seconds(options.python_import_timeout), seconds(options.python_idle));
     let python = Arc::new(python);
     let library = ModuleLibrary::open_with(
         &data.modules(),
@@ -158,15 +156,15 @@ fn open(
         JobOptions {
             artifacts: data.artifacts(),
             files: Some(data.files()),
-            run_deadline: options.run_deadline.map(Duration::from_secs),
-            block_deadline: options.block_deadline.map(Duration::from_secs),
+            run_deadline: options.run_deadline.map(seconds),
+            block_deadline: options.block_deadline.map(seconds),
             max_running,
             // Nobody holds up all others.
             max_running_per_owner: max_running.div_ceil(2),
             ..JobOptions::default()
         },
     )?;
-    let token_lifetime = Duration::from_secs(options.token_lifetime);
+    let token_lifetime = seconds(options.token_lifetime);
     Ok(App {
         accounts: Accounts::open(&data.accounts(), token_lifetime)?,
         jobs,
@@ -183,7 +181,7 @@ fn open(
             workflow: options.max_workflow.0,
             archive: limits,
             file: options.max_file.0,
-            idle: Duration::from_secs(options.body_timeout),
+            idle: seconds(options.body_timeout),
         },
         large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
         origins: Origins::new(&options.origin),
@@ -199,4 +197,11 @@ fn announce(listener: &TcpListener) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
     out.flush()
+}
+
+/// That many seconds, but no longer than the clocks of tokio and hyper can express: to them more
+/// than thirty years are for ever.
+fn seconds(count: u64) -> Duration {
+    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
+    Duration::from_secs(count.min(FOR_EVER))
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use eeg_workflow_core::block::OwnerId;
 use serde::Serialize;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
@@ -100,12 +101,12 @@ impl UserFiles {
         Ok(Self { root, quota, uploads: AtomicU64::new(0), placing: Mutex::new(()) })
     }
 
-    fn folder(&self, user: i64) -> PathBuf {
+    fn folder(&self, user: OwnerId) -> PathBuf {
         self.root.join(user.to_string())
     }
 
     /// What is at this name. Symbolic links are never followed.
-    pub(crate) fn find(&self, user: i64, name: &FileName) -> Result<Found, Rejection> {
+    pub(crate) fn find(&self, user: OwnerId, name: &FileName) -> Result<Found, Rejection> {
         let mut path = self.folder(user);
         let mut last = Found::Folder;
         for part in &name.0 {
@@ -131,7 +132,7 @@ impl UserFiles {
     /// All files below a folder of the user, or below all of them, sorted by name.
     pub(crate) fn list(
         &self,
-        user: i64,
+        user: OwnerId,
         below: Option<&FileName>,
     ) -> Result<Vec<FileEntry>, Rejection> {
         let folder = self.folder(user);
@@ -144,12 +145,12 @@ impl UserFiles {
     }
 
     /// Bytes that the user keeps.
-    fn used(&self, user: i64) -> Result<u64, Rejection> {
+    fn used(&self, user: OwnerId) -> Result<u64, Rejection> {
         Ok(self.list(user, None)?.iter().map(|entry| entry.size).sum())
     }
 
     /// Bytes of the file of this name, if there is one.
-    fn size(&self, user: i64, name: &FileName) -> u64 {
+    fn size(&self, user: OwnerId, name: &FileName) -> u64 {
         match self.find(user, name) {
             Ok(Found::File(path)) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
             _ => 0,
@@ -157,7 +158,7 @@ impl UserFiles {
     }
 
     /// Removes a file, and folders above it that it leaves empty.
-    pub(crate) fn delete(&self, user: i64, name: &FileName) -> Result<(), Rejection> {
+    pub(crate) fn delete(&self, user: OwnerId, name: &FileName) -> Result<(), Rejection> {
         let Found::File(path) = self.find(user, name)? else {
             return Err(Rejection::Conflict("this is a folder: delete the files in it"));
         };
@@ -173,7 +174,7 @@ impl UserFiles {
     }
 
     /// Bytes that the user may still add, when a file of this name is replaced.
-    pub(crate) fn free(&self, user: i64, name: Option<&FileName>) -> Result<u64, Rejection> {
+    pub(crate) fn free(&self, user: OwnerId, name: Option<&FileName>) -> Result<u64, Rejection> {
         let replaced = name.map_or(0, |name| self.size(user, name));
         Ok(self.quota.saturating_sub(self.used(user)?).saturating_add(replaced))
     }
@@ -190,7 +191,7 @@ impl UserFiles {
     /// Puts a complete upload in its place, where it replaces a file of that name.
     pub(crate) fn place(
         &self,
-        user: i64,
+        user: OwnerId,
         name: &FileName,
         upload: &Written,
     ) -> Result<FileEntry, Rejection> {

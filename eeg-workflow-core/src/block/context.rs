@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::parameters;
-use super::{BlockError, BlockErrorKind, BlockSpec, Number, Parameters, Value};
+use super::{BlockError, BlockErrorKind, BlockSpec, Number, OwnerId, Parameters, Value};
+use crate::deadline::Deadline;
 
 /// Why a block must stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub enum Stop {
 pub trait BlockHost: Any + Send + Sync {
     /// Why the run must stop, if it must.
     fn stop(&self) -> Option<Stop>;
-    /// Sleeps until `end`, or until the run must stop.
-    fn sleep_until(&self, end: Instant) -> Option<Stop>;
+    /// Sleeps for this long (none: without end), or until the run must stop.
+    fn sleep(&self, length: Option<Duration>) -> Option<Stop>;
     /// Reports progress.
     fn progress(&self, block: u32, fraction: f64);
     /// Reports a line of the block's log.
@@ -31,7 +32,7 @@ pub trait BlockHost: Any + Send + Sync {
     /// Where FILE parameters are found.
     fn files(&self) -> Option<&FileRoots>;
     /// Whose run it is.
-    fn owner(&self) -> i64;
+    fn owner(&self) -> OwnerId;
     /// Who takes an output of the block.
     fn takers(&self, block: u32, output: usize) -> Takers;
 }
@@ -54,20 +55,7 @@ pub struct Context<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) host: &'a dyn BlockHost,
     pub(crate) block: u32,
-    pub(crate) deadline: Option<Deadline>,
-}
-
-/// When a block must be done, and how long that was from its start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    pub(crate) after: Duration,
-}
-
-impl Deadline {
-    pub(crate) fn passed(self) -> Option<Stop> {
-        (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
-    }
+    pub(crate) deadline: Deadline,
 }
 
 impl<'a> Context<'a> {
@@ -82,7 +70,7 @@ impl<'a> Context<'a> {
 
     /// Why the block must stop, if it must.
     pub(crate) fn stop(&self) -> Option<Stop> {
-        let late = || self.deadline.and_then(Deadline::passed);
+        let late = || self.deadline.passed().map(Stop::TimedOut);
         self.host.stop().or_else(late)
     }
 
@@ -91,9 +79,8 @@ impl<'a> Context<'a> {
     /// # Errors
     /// As [`Context::check`].
     pub fn sleep(&self, duration: Duration) -> Result<(), BlockError> {
-        let end = Instant::now() + duration;
-        let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
-        self.host.sleep_until(end).map_or(Ok(()), |stop| Err(BlockError::from(stop)))?;
+        let end = Deadline::after(duration).earlier(self.deadline);
+        self.host.sleep(end.remaining()).map_or(Ok(()), |stop| Err(BlockError::from(stop)))?;
         self.check()
     }
 
@@ -109,7 +96,7 @@ impl<'a> Context<'a> {
 
     /// The owner of the run, as [the run's options](crate::engine::RunOptions::owner) have it:
     /// what a block keeps from one run to the next it keeps for each owner alone.
-    pub fn owner(&self) -> i64 {
+    pub fn owner(&self) -> OwnerId {
         self.host.owner()
     }
 

@@ -6,7 +6,8 @@
 //!
 //! - `wires`: the values on their way along the edges, and who may touch them when;
 //! - `run`: the state of one run, and what happens around one block;
-//! - `scheduler`: which run's blocks are next on which thread;
+//! - `scheduler`: which run is next on which thread;
+//! - `session`: which of a run's blocks a thread runs while it has its turn;
 //! - `waiting`: threads for blocks that wait for something outside.
 
 mod event;
@@ -15,11 +16,12 @@ mod options;
 mod report;
 mod run;
 mod scheduler;
+mod session;
 mod waiting;
 mod wires;
 
 pub use event::{Event, Listener, RunStatus};
 pub use options::{EngineOptions, Keep, RunOptions};
-pub use report::{Outcome, Report};
+pub use report::{NoOutput, Outcome, Report};
 pub use run::Run;
 pub use scheduler::{Engine, EngineError, Statistics};

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::run::{Parent, RunState};
 use super::{Keep, Listener, Report, Run, RunOptions};
@@ -48,7 +47,7 @@ pub fn run(
         let places = range.zip(ports).filter(|(_, at)| usize::from(**at) == port);
         slots.extend(places.map(|(slot, _)| slot).zip(values));
     }
-    let deadline = cx.deadline.map(|d| d.at.saturating_duration_since(Instant::now()));
+    let deadline = cx.deadline.remaining();
     let owner = cx.owner();
     let options = RunOptions { keep, listener, deadline, owner, ..RunOptions::default() };
     let parent = Parent { run: Arc::clone(outer), block: cx.block, depth };

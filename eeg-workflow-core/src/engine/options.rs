@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Listener;
-use crate::block::{FileRoots, Value};
+use crate::block::{FileRoots, OwnerId, Value};
 use crate::workflow::BlockIndex;
 
 /// Settings of an engine.
@@ -47,7 +47,7 @@ pub struct RunOptions {
     pub files: Option<FileRoots>,
     /// Whose run it is: blocks that keep something from run to run, such as a process, keep it
     /// for each owner alone.
-    pub owner: i64,
+    pub owner: OwnerId,
     /// Blocks that finished in an earlier run, with their outputs: they are not run again, and
     /// no events tell of them.
     pub restored: Vec<(BlockIndex, Vec<Value>)>,

@@ -8,10 +8,13 @@ use rustc_hash::FxHashMap;
 
 use super::RunStatus;
 use crate::block::{BlockError, Display, Stop, Value};
-use crate::workflow::BlockIndex;
+use crate::workflow::{BlockId, BlockIndex, Plan};
 
 /// What came of a run: how each block ended, what it showed, and the outputs that were kept.
 /// Cheap to clone.
+///
+/// Blocks are named by their ids in the document (the methods `…_of`) or by their positions in
+/// it.
 #[derive(Clone)]
 pub struct Report(Arc<Ending>);
 
@@ -32,6 +35,34 @@ pub enum Outcome<'a> {
     Cancelled(Stop),
 }
 
+/// Why a report has no such output.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoOutput {
+    /// The workflow has no such block.
+    #[error("the workflow has no block {0}")]
+    NoSuchBlock(BlockId),
+    /// The block has no such output.
+    #[error("block {block} has no output \"{port}\"")]
+    NoSuchPort {
+        /// The block.
+        block: BlockId,
+        /// The output that was asked for.
+        port: String,
+    },
+    /// The block did not finish: [`Report::outcome_of`] says why.
+    #[error("block {0} did not finish")]
+    NotFinished(BlockId),
+    /// The run was not asked to keep the output: see [`Keep`](super::Keep).
+    #[error("output \"{port}\" of block {block} was not kept")]
+    NotKept {
+        /// The block.
+        block: BlockId,
+        /// The output that was asked for.
+        port: String,
+    },
+}
+
 /// What is noted of a run while it goes on: only what is out of the ordinary, or kept.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -47,6 +78,7 @@ pub(super) enum Trouble {
 }
 
 pub(super) struct Ending {
+    pub(super) plan: Plan,
     pub(super) status: RunStatus,
     pub(super) elapsed: Duration,
     pub(super) notes: Notes,
@@ -67,14 +99,25 @@ impl Report {
         self.0.elapsed
     }
 
-    /// How a block ended.
-    pub fn outcome(&self, block: BlockIndex) -> Outcome<'_> {
-        match self.0.notes.troubles.get(&block.0) {
+    /// The plan that was run.
+    pub fn plan(&self) -> &Plan {
+        &self.0.plan
+    }
+
+    /// How a block ended; none if the plan has no such block.
+    pub fn outcome(&self, block: BlockIndex) -> Option<Outcome<'_>> {
+        self.0.plan.id(block)?;
+        Some(match self.0.notes.troubles.get(&block.0) {
             None => Outcome::Finished,
             Some(Trouble::Failed(error)) => Outcome::Failed(error),
             Some(Trouble::Skipped { cause }) => Outcome::Skipped { cause: BlockIndex(*cause) },
             Some(Trouble::Cancelled(stop)) => Outcome::Cancelled(*stop),
-        }
+        })
+    }
+
+    /// How the block of this id ended; none if the workflow has no such block.
+    pub fn outcome_of(&self, block: impl Into<BlockId>) -> Option<Outcome<'_>> {
+        self.outcome(self.0.plan.index_of(&block.into())?)
     }
 
     /// The blocks that failed, with their errors, in the order of the document.
@@ -102,6 +145,34 @@ impl Report {
     /// it](Value::native).
     pub fn output(&self, block: BlockIndex, output: usize) -> Option<&Value> {
         self.kept(block, output).map(Value::native)
+    }
+
+    /// What the block of this id showed.
+    pub fn display_of(&self, block: impl Into<BlockId>) -> Option<&Arc<Display>> {
+        self.display(self.0.plan.index_of(&block.into())?)
+    }
+
+    /// An output by the id of its block and the name of its port, [as this program takes
+    /// it](Value::native).
+    ///
+    /// # Errors
+    /// There is no such block or output, the block did not finish, or the run was not asked to
+    /// keep the output.
+    pub fn output_of(&self, block: impl Into<BlockId>, port: &str) -> Result<&Value, NoOutput> {
+        let (plan, id) = (&self.0.plan, block.into());
+        let Some((index, block)) = plan.index_of(&id).and_then(|i| Some((i, plan.block(i)?)))
+        else {
+            return Err(NoOutput::NoSuchBlock(id));
+        };
+        let Some(position) = block.spec().output_index(port) else {
+            return Err(NoOutput::NoSuchPort { block: id, port: port.to_owned() });
+        };
+        match self.outcome(index) {
+            Some(Outcome::Finished) => self
+                .output(index, position)
+                .ok_or_else(|| NoOutput::NotKept { block: id, port: port.to_owned() }),
+            _ => Err(NoOutput::NotFinished(id)),
+        }
     }
 
     /// An output as its block gave it.

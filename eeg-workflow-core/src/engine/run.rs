@@ -1,9 +1,8 @@
 //! One run: its state, and what happens around one block.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::report::{Ending, Notes, Trouble};
@@ -12,10 +11,13 @@ use super::wires::{Claim, Wires};
 use super::{Event, Keep, Listener, Report, RunOptions, RunStatus};
 use crate::block::ledger::{Charge, Ledger};
 use crate::block::{
-    BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Deadline, Execution, FileRoots,
-    Inputs, Outputs, Slot, Stop, Takers, Value,
+    BlockError, BlockErrorKind, BlockHost, BlockSpec, Context, Execution, FileRoots, Inputs,
+    Outputs, OwnerId, Slot, Stop, Takers, Value,
 };
-use crate::workflow::{BlockIndex, Plan};
+use crate::deadline::Deadline;
+use crate::guard;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::workflow::{BlockIndex, Node, Plan};
 
 /// Plain outputs beyond this size are not put into events.
 const LARGE: usize = 64 << 10;
@@ -39,7 +41,7 @@ impl Run {
     /// Not for the threads of a rayon pool: a block that needs another run's result runs it
     /// with [`nested::run`](super::nested::run).
     pub fn wait(&self) -> Report {
-        self.0.bell.wait_until(|| self.0.report.get().cloned())
+        self.0.bell.wait(|| self.0.report.get().cloned())
     }
 
     /// Whether the run is over.
@@ -55,7 +57,6 @@ impl fmt::Debug for Run {
 }
 
 pub(super) struct RunState {
-    pub(super) plan: Plan,
     pub(super) wires: Wires,
     pub(super) engine: Arc<Shared>,
     /// Claims that any worker may take.
@@ -64,9 +65,9 @@ pub(super) struct RunState {
     listener: Option<Arc<dyn Listener>>,
     keep: Keep,
     files: Option<FileRoots>,
-    owner: i64,
+    owner: OwnerId,
     block_deadline: Option<Duration>,
-    deadline: Option<Deadline>,
+    deadline: Deadline,
     ledger: Option<Arc<Ledger>>,
     started: Instant,
     cancelled: AtomicBool,
@@ -90,6 +91,14 @@ pub(super) struct Parent {
 /// What each output holds of the memory; empty where all are small.
 type Charges = Vec<Option<Arc<Charge>>>;
 
+/// What came of a block that did its work.
+struct Done {
+    outputs: Outputs,
+    charges: Charges,
+    /// The outputs for an event.
+    plain: Option<Arc<[Value]>>,
+}
+
 const NO_CAUSE: u32 = u32::MAX;
 
 impl RunState {
@@ -100,21 +109,21 @@ impl RunState {
         feeds: Vec<(usize, Value)>,
         parent: Option<Parent>,
     ) -> Self {
-        let mut wires = Wires::new(&plan);
+        let blocks = plan.len();
+        let mut wires = Wires::new(plan);
         for (slot, value) in feeds {
             wires.feed(slot, Slot { value, charge: None });
         }
         let mut offered = Vec::new();
         for (block, values) in &options.restored {
-            offered.append(&mut wires.restore(&plan, block.0, values));
+            offered.append(&mut wires.restore(block.0, values));
         }
         let started = Instant::now();
         let ledger = options
             .memory_limit
             .map(|limit| Arc::new(Ledger::new(Some(limit), Some(Arc::clone(&engine.ledger)))));
         Self {
-            unfinished: AtomicUsize::new(plan.len()),
-            plan,
+            unfinished: AtomicUsize::new(blocks),
             wires,
             engine,
             offered: Mutex::new(offered),
@@ -123,7 +132,9 @@ impl RunState {
             files: options.files,
             owner: options.owner,
             block_deadline: options.block_deadline,
-            deadline: options.deadline.map(|after| Deadline { at: started + after, after }),
+            deadline: options
+                .deadline
+                .map_or(Deadline::NEVER, |length| Deadline::from_start(started, length)),
             ledger,
             started,
             cancelled: AtomicBool::new(false),
@@ -136,26 +147,29 @@ impl RunState {
         }
     }
 
+    pub(super) fn plan(&self) -> &Plan {
+        self.wires.plan()
+    }
+
     pub(super) fn depth(&self) -> usize {
         self.parent.as_ref().map_or(0, |parent| parent.depth)
     }
 
     pub(super) fn emit(&self, event: impl FnOnce() -> Event) {
         if let Some(listener) = &self.listener {
-            let event = event();
             // A listener that panics must not take a worker and the run with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener.event(event)));
+            let _ = guard::call(|| listener.event(event()));
         }
     }
 
-    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock()
     }
 
     /// Runs the claimed block, or finds that it is not to be run, and hands its outputs on.
     pub(super) fn execute(self: &Arc<Self>, mut claim: Claim, ready: impl FnMut(Claim)) {
         let block = claim.block();
-        let Some(node) = self.plan.node(block) else { return };
+        let Some(node) = self.plan().node(block) else { return };
         if self.wires.is_restored(&claim) {
             return;
         }
@@ -178,29 +192,37 @@ impl RunState {
         self.emit(|| Event::BlockStarted { block: BlockIndex(block) });
         let timed = self.listener.is_some() || self.block_deadline.is_some();
         let start = timed.then(Instant::now);
-        let deadline = start.zip(self.block_deadline);
-        let deadline = deadline.map(|(start, after)| Deadline { at: start + after, after });
-        let spec = node.block.spec();
-        let slots = self.wires.inputs(&self.plan, &mut claim);
-        let inputs = Inputs::new(spec, slots, self.plan.slot_ports(self.plan.slots(block)));
-        let cx = Context { spec, parameters: &node.parameters, host: self, block, deadline };
-        let result = catch_unwind(AssertUnwindSafe(|| node.block.run(&cx, inputs)));
-        // What the block left of its inputs is given back before its outputs are counted.
-        self.wires.inputs(&self.plan, &mut claim).fill_with(Slot::default);
-
+        let result = guard::call(|| self.attempt(node, &mut claim, start));
         let elapsed = || start.map_or(Duration::ZERO, |start| start.elapsed());
-        let error = match result {
-            Ok(Ok(outputs)) => match self.accept(block, &outputs, spec, deadline) {
-                Ok(charges) => {
-                    self.hand_on(claim, outputs, charges, elapsed, ready);
-                    return;
-                }
-                Err(error) => error,
-            },
-            Ok(Err(error)) => error,
-            Err(panic) => panicked(&*panic),
-        };
-        self.fail(claim, error, elapsed(), ready);
+        match result {
+            Ok(Ok(done)) => self.hand_on(claim, done, elapsed, ready),
+            Ok(Err(error)) => self.fail(claim, error, elapsed(), ready),
+            Err(panic) => self.fail(claim, panic.into_error(), elapsed(), ready),
+        }
+    }
+
+    /// All that is somebody else's code: the block's own, and its values'.
+    fn attempt(
+        self: &Arc<Self>,
+        node: &Node,
+        claim: &mut Claim,
+        start: Option<Instant>,
+    ) -> Result<Done, BlockError> {
+        let block = claim.block();
+        let deadline = start
+            .zip(self.block_deadline)
+            .map_or(Deadline::NEVER, |(start, length)| Deadline::from_start(start, length));
+        let spec = node.block.spec();
+        let slots = self.wires.inputs(claim);
+        let plan = self.plan();
+        let inputs = Inputs::new(spec, slots, plan.slot_ports(plan.slots(block)));
+        let cx = Context { spec, parameters: &node.parameters, host: self, block, deadline };
+        let outputs = node.block.run(&cx, inputs)?;
+        // What the block left of its inputs is given back before its outputs are counted.
+        self.wires.inputs(claim).fill_with(Slot::default);
+        let charges = self.accept(block, &outputs, spec, deadline)?;
+        let plain = if self.listener.is_some() { small_and_plain(&outputs.values) } else { None };
+        Ok(Done { outputs, charges, plain })
     }
 
     #[cold]
@@ -220,10 +242,10 @@ impl RunState {
         block: u32,
         outputs: &Outputs,
         spec: &BlockSpec,
-        deadline: Option<Deadline>,
+        deadline: Deadline,
     ) -> Result<Charges, BlockError> {
-        if let Some(stop) = deadline.and_then(Deadline::passed) {
-            return Err(stop.into());
+        if let Some(length) = deadline.passed() {
+            return Err(Stop::TimedOut(length).into());
         }
         let (given, declared) = (outputs.values.len(), spec.outputs().len());
         if given != declared {
@@ -257,7 +279,7 @@ impl RunState {
 
     /// Whether an edge takes the output.
     fn is_taken(&self, block: u32, output: usize) -> bool {
-        self.plan.deliveries(block).iter().any(|delivery| usize::from(delivery.output) == output)
+        self.plan().deliveries(block).iter().any(|delivery| usize::from(delivery.output) == output)
     }
 
     fn keeps(&self, block: u32, output: usize) -> bool {
@@ -272,8 +294,7 @@ impl RunState {
     fn hand_on(
         &self,
         claim: Claim,
-        mut outputs: Outputs,
-        charges: Charges,
+        Done { mut outputs, charges, plain }: Done,
         elapsed: impl FnOnce() -> Duration,
         ready: impl FnMut(Claim),
     ) {
@@ -292,7 +313,7 @@ impl RunState {
         self.emit(|| Event::BlockFinished {
             block: BlockIndex(block),
             display,
-            outputs: small_and_plain(&outputs.values),
+            outputs: plain,
             elapsed: elapsed(),
         });
         let slot = |delivery: &crate::workflow::Delivery, more: bool| {
@@ -301,7 +322,8 @@ impl RunState {
             let value = if more { value.clone() } else { std::mem::take(value) };
             Some(Slot { value, charge: charges.get(at).cloned().flatten() })
         };
-        self.wires.deliver(&self.plan, claim, slot, ready);
+        self.wires.deliver(claim, slot, ready);
+        guard::discard(outputs);
     }
 
     /// Notes that a block did not finish, and marks those behind it.
@@ -314,13 +336,15 @@ impl RunState {
             // Those behind it find the reason to stop by themselves.
             Trouble::Cancelled(_) => NO_CAUSE,
         };
-        self.wires.inputs(&self.plan, &mut claim).fill_with(Slot::default);
+        for slot in self.wires.inputs(&mut claim) {
+            guard::discard(std::mem::take(slot));
+        }
         self.notes().troubles.insert(block, trouble);
         if cause != NO_CAUSE {
             let causes = self
                 .causes
-                .get_or_init(|| (0..self.plan.len()).map(|_| AtomicU32::new(NO_CAUSE)).collect());
-            for delivery in self.plan.deliveries(block) {
+                .get_or_init(|| (0..self.plan().len()).map(|_| AtomicU32::new(NO_CAUSE)).collect());
+            for delivery in self.plan().deliveries(block) {
                 if let Some(at) = causes.get(delivery.target as usize) {
                     at.fetch_min(cause, Ordering::Relaxed);
                 }
@@ -328,7 +352,7 @@ impl RunState {
         }
         // The arrivals that follow make both visible to the blocks behind.
         self.troubled.store(true, Ordering::Release);
-        self.wires.deliver(&self.plan, claim, |_, _| None, ready);
+        self.wires.deliver(claim, |_, _| None, ready);
     }
 
     fn cause_of(&self, block: u32) -> Option<u32> {
@@ -361,7 +385,12 @@ impl RunState {
         self.emit(|| Event::RunFinished { status });
         let elapsed = self.started.elapsed();
         let next = if self.parent.is_none() { self.engine.leave() } else { None };
-        let _ = self.report.set(Report::new(Ending { status, elapsed, notes }));
+        let _ = self.report.set(Report::new(Ending {
+            plan: self.plan().clone(),
+            status,
+            elapsed,
+            notes,
+        }));
         self.bell.ring();
         if let Some(next) = next {
             self.engine.begin(&next);
@@ -378,12 +407,24 @@ impl RunState {
         self.listener.is_some()
     }
 
+    /// The run inside which this one is nested, or itself.
+    fn outermost(&self) -> &Self {
+        self.parent.as_ref().map_or(self, |parent| parent.run.outermost())
+    }
+
+    /// Its deadline, or an earlier one of a run inside which it is nested.
+    fn whole_deadline(&self) -> Deadline {
+        let outer = self.parent.as_ref().map(|parent| parent.run.whole_deadline());
+        self.deadline.earlier(outer.unwrap_or_default())
+    }
+
     fn stop(&self) -> Option<Stop> {
         if self.cancelled.load(Ordering::Acquire) {
             return Some(Stop::Cancelled);
         }
         self.deadline
-            .and_then(Deadline::passed)
+            .passed()
+            .map(Stop::TimedOut)
             .or_else(|| self.parent.as_ref().and_then(|parent| parent.run.stop()))
     }
 }
@@ -394,17 +435,10 @@ impl BlockHost for Arc<RunState> {
         RunState::stop(self)
     }
 
-    fn sleep_until(&self, end: Instant) -> Option<Stop> {
-        // A nested run's bell does not ring when an outer run is cancelled: look now and then.
-        let slice = Duration::from_millis(if self.parent.is_some() { 20 } else { 500 });
-        loop {
-            let end = self.deadline.map_or(end, |deadline| end.min(deadline.at));
-            let left = end.saturating_duration_since(Instant::now());
-            let stop = self.bell.wait_unless(|| RunState::stop(self), left.min(slice));
-            if stop.is_some() || left.is_zero() {
-                return stop;
-            }
-        }
+    fn sleep(&self, length: Option<Duration>) -> Option<Stop> {
+        let end = Deadline::after_or_never(length).earlier(self.whole_deadline());
+        // Whoever cancels a run rings the bell of the outermost one, so all sleep on that.
+        self.outermost().bell.wait_until(|| RunState::stop(self), end)
     }
 
     fn progress(&self, block: u32, fraction: f64) {
@@ -422,7 +456,7 @@ impl BlockHost for Arc<RunState> {
         self.files.as_ref().or_else(|| self.parent.as_ref().and_then(|parent| parent.run.files()))
     }
 
-    fn owner(&self) -> i64 {
+    fn owner(&self) -> OwnerId {
         self.owner
     }
 
@@ -430,11 +464,11 @@ impl BlockHost for Arc<RunState> {
         // What a nested run keeps, its block passes on.
         let kept = self.keeps(block, output);
         let mut takers = Takers { native: kept, foreign: kept && self.parent.is_some() };
-        for delivery in self.plan.deliveries(block) {
+        for delivery in self.plan().deliveries(block) {
             if usize::from(delivery.output) != output {
                 continue;
             }
-            let Some(target) = self.plan.node(delivery.target) else { continue };
+            let Some(target) = self.plan().node(delivery.target) else { continue };
             let checks = target.block.spec().is_checking_own_values();
             // A block that waits may pass the value on to one of either sort.
             takers.native |= !checks;
@@ -450,13 +484,6 @@ fn small_and_plain(values: &[Value]) -> Option<Arc<[Value]>> {
     values.iter().all(fine).then(|| values.into())
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> BlockError {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let message = format!("the block panicked: {}", said.unwrap_or("with no message"));
-    BlockError::of(BlockErrorKind::Panicked, message)
-}
-
 /// Wakes those who wait for a run to end or to be cancelled.
 #[derive(Default)]
 struct Bell {
@@ -470,24 +497,24 @@ impl Bell {
         self.rung.notify_all();
     }
 
-    /// Waits for the bell, but not longer than `most`, unless there is something already.
-    fn wait_unless<T>(&self, check: impl FnOnce() -> Option<T>, most: Duration) -> Option<T> {
+    /// Waits until there is something, but not beyond the deadline.
+    fn wait_until<T>(&self, mut check: impl FnMut() -> Option<T>, end: Deadline) -> Option<T> {
         // Under the lock, so that no ring is missed between the check and the waiting.
-        let guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let found = check();
-        if found.is_none() && !most.is_zero() {
-            drop(self.rung.wait_timeout(guard, most));
+        let mut guard = self.lock.lock();
+        loop {
+            let found = check();
+            if found.is_some() || end.has_passed() {
+                return found;
+            }
+            guard = self.rung.wait_until(guard, end);
         }
-        found
     }
 
-    fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
-        let mut guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn wait<T>(&self, mut check: impl FnMut() -> Option<T>) -> T {
         loop {
-            if let Some(value) = done() {
-                return value;
+            if let Some(found) = self.wait_until(&mut check, Deadline::NEVER) {
+                return found;
             }
-            guard = self.rung.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
 }

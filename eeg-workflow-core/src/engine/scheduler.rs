@@ -11,20 +11,18 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::run::RunState;
+use super::session::Session;
 use super::waiting::Waiting;
 use super::wires::Claim;
 use super::{EngineOptions, Event, Run, RunOptions};
 use crate::block::ledger::Ledger;
+use crate::guard;
+use crate::sync::{Mutex, MutexGuard};
 use crate::workflow::Plan;
-
-/// So many blocks of one run are run before a run that waits gets its turn.
-const TURN: usize = 8;
-/// Roots are claimed in lots of at most so many.
-const LOT: usize = 64;
 
 /// Runs plans on a pool of threads that all its runs share. Cheap to clone.
 ///
@@ -72,7 +70,7 @@ pub struct Statistics {
 
 pub(super) struct Shared {
     pool: rayon::ThreadPool,
-    threads: usize,
+    pub(super) threads: usize,
     max_runs: usize,
     queue: Mutex<Queue>,
     /// How many tickets are in the queue, to look without the lock.
@@ -150,7 +148,7 @@ impl Engine {
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Takes runs in, or lets them wait for their turn.
@@ -159,12 +157,12 @@ impl Shared {
         let mut told = Vec::new();
         let mut queue = self.queue();
         for run in runs {
-            if queue.running >= self.max_runs && !run.plan.is_empty() {
+            if queue.running >= self.max_runs && !run.plan().is_empty() {
                 queue.later.push_back(run);
                 continue;
             }
             queue.running += 1;
-            if run.has_listener() || run.plan.is_empty() {
+            if run.has_listener() || run.plan().is_empty() {
                 told.push(run);
             } else {
                 queue.tickets.push_back(run);
@@ -181,7 +179,7 @@ impl Shared {
     /// Starts a run that has its turn. (A nested run has its outer run's.)
     pub(super) fn begin(self: &Arc<Self>, run: &Arc<RunState>) {
         run.emit(|| Event::RunStarted);
-        if run.plan.is_empty() {
+        if run.plan().is_empty() {
             run.finish();
         } else {
             self.offer(run);
@@ -219,6 +217,16 @@ impl Shared {
         self.wake();
     }
 
+    /// Whether runs wait for a worker.
+    pub(super) fn has_tickets(&self) -> bool {
+        self.tickets.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether there is a thread that no worker uses.
+    pub(super) fn has_idle_thread(&self) -> bool {
+        self.workers.load(Ordering::Relaxed) < self.threads
+    }
+
     fn next_ticket(&self) -> Option<Arc<RunState>> {
         let mut queue = self.queue();
         let ticket = queue.tickets.pop_front();
@@ -252,7 +260,11 @@ impl Shared {
         let mut claims = Vec::new();
         loop {
             while let Some(run) = self.next_ticket() {
-                self.serve(&run, &mut claims);
+                let session = Session::new(self, run, claims);
+                let run;
+                (run, claims) = session.serve();
+                // The last holder of the run drops its report, with values of blocks in it.
+                guard::discard(run);
                 if nested {
                     break;
                 }
@@ -269,91 +281,6 @@ impl Shared {
         }
         AT_WORK.set(nested);
     }
-
-    /// A session: runs blocks of one run until it has none to claim or its turn is over.
-    fn serve(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
-        let mut over = 0;
-        let mut turn = 0;
-        self.claim(run, claims);
-        while let Some(claim) = claims.pop() {
-            let mut next = Some(claim);
-            while let Some(claim) = next.take() {
-                if run.plan.node(claim.block()).is_some_and(|node| node.waits) {
-                    self.waiting.submit(Arc::clone(run), claim);
-                    continue;
-                }
-                run.execute(claim, |ready| {
-                    if next.is_none() {
-                        next = Some(ready);
-                    } else {
-                        claims.push(ready);
-                    }
-                });
-                over += 1;
-                turn += 1;
-                if turn >= TURN {
-                    turn = 0;
-                    if self.tickets.load(Ordering::Relaxed) > 0 {
-                        claims.extend(next.take());
-                        self.hand_back(run, claims);
-                        run.count_over(over);
-                        return;
-                    }
-                }
-                if !claims.is_empty() && self.workers.load(Ordering::Relaxed) < self.threads {
-                    self.share(run, claims);
-                }
-            }
-            if claims.is_empty() {
-                self.claim(run, claims);
-            }
-        }
-        run.count_over(over);
-    }
-
-    /// Claims blocks that are offered, or else roots, and tells others if there are more.
-    fn claim(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
-        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
-        let half = offered.len().div_ceil(2);
-        let rest = offered.len() - half;
-        claims.extend(offered.drain(rest..));
-        let mut more = rest > 0;
-        drop(offered);
-        if claims.is_empty() {
-            let roots = run.plan.roots().len();
-            let idle = self.workers.load(Ordering::Relaxed) < self.threads;
-            let lot = (roots / (4 * self.threads)).clamp(if idle { 1 } else { TURN }, LOT);
-            run.wires.claim_roots(&run.plan, lot, claims);
-            more = run.wires.has_roots(&run.plan);
-        } else {
-            more |= run.wires.has_roots(&run.plan);
-        }
-        if more && self.workers.load(Ordering::Relaxed) < self.threads {
-            self.offer(run);
-        }
-    }
-
-    /// Offers the older half of the claims to an idle worker.
-    #[cold]
-    fn share(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
-        let half = claims.len().div_ceil(2);
-        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
-        offered.extend(claims.drain(..half));
-        drop(offered);
-        self.offer(run);
-    }
-
-    /// Ends the session's turn: the run goes to the back of the queue with all its claims.
-    #[cold]
-    fn hand_back(self: &Arc<Self>, run: &Arc<RunState>, claims: &mut Vec<Claim>) {
-        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
-        offered.append(claims);
-        let any = !offered.is_empty();
-        drop(offered);
-        if any || run.wires.has_roots(&run.plan) {
-            self.offer(run);
-        }
-    }
 }
 
 /// Runs a block that waited on a thread of its own, and offers what became ready.
@@ -361,7 +288,7 @@ pub(super) fn execute_waiting(run: &Arc<RunState>, claim: Claim) {
     let mut ready = Vec::new();
     run.execute(claim, |claim| ready.push(claim));
     if !ready.is_empty() {
-        let mut offered = run.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offered = run.offered.lock();
         offered.append(&mut ready);
         drop(offered);
         run.engine.offer(run);

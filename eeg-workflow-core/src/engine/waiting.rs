@@ -1,12 +1,14 @@
 //! Threads for blocks that wait for something outside.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::run::RunState;
 use super::scheduler::execute_waiting;
 use super::wires::Claim;
+use crate::guard;
+use crate::sync::{Condvar, Mutex};
 
 /// A thread that had nothing to do for so long ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -40,14 +42,14 @@ impl Waiting {
     /// Runs the claimed block on a thread of its own as soon as there is one.
     pub(super) fn submit(&self, run: Arc<RunState>, claim: Claim) {
         let depth = run.depth();
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock();
         while pools.len() <= depth {
             pools.push(Arc::default());
         }
         let Some(pool) = pools.get(depth).map(Arc::clone) else { return };
         drop(pools);
 
-        let mut state = pool.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = pool.state.lock();
         state.jobs.push_back((run, claim));
         if state.jobs.len() > state.idle && state.threads < self.most {
             let worker = Arc::clone(&pool);
@@ -74,21 +76,20 @@ impl Waiting {
 
 impl Pool {
     fn work(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         loop {
             if let Some((run, claim)) = state.jobs.pop_front() {
                 drop(state);
                 execute_waiting(&run, claim);
-                drop(run);
-                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                guard::discard(run);
+                state = self.state.lock();
                 continue;
             }
             state.idle += 1;
-            let (after, timeout) =
-                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = after;
+            let timed_out;
+            (state, timed_out) = self.work.wait_timeout(state, IDLE);
             state.idle -= 1;
-            if timeout.timed_out() && state.jobs.is_empty() {
+            if timed_out && state.jobs.is_empty() {
                 state.threads -= 1;
                 return;
             }

@@ -7,9 +7,9 @@
 //! # Why it is sound
 //! A [`Claim`] is the right to run one block. It can be neither copied nor made outside this
 //! module, and each block's is made once: for a root by the cursor's `fetch_add`, for another
-//! block by the arrival that finds its counter at one. A [`Plan`] is immutable and made only
-//! by the planner, which gives each edge one slot and one delivery and counts the edges of
-//! each block. So:
+//! block by the arrival that finds its counter at one. The wires own their [`Plan`], which is
+//! immutable and whose rows were checked when they were made (`workflow/rows.rs`): each edge has
+//! one slot and one delivery, and a block waits for as many values as are delivered to it. So:
 //! - a slot is written only in [`Wires::deliver`], by the holder of its source's claim, which
 //!   consumes the claim: once;
 //! - it is read only in [`Wires::inputs`], by the holder of its target's claim, which exists
@@ -18,8 +18,8 @@
 //! - a block that was restored from an earlier run delivers before the run starts, through
 //!   `&mut`, and never again.
 //!
-//! Claims of one run must not meet the wires of another: they live in the run itself or in a
-//! scheduler's session, which serves one run and hands its rest back.
+//! Claims of one run must not meet the wires of another: they live in the run itself, beside it
+//! in a waiting thread's queue, or in a `Session`, which owns its run and hands the rest back.
 #![expect(unsafe_code, reason = "measured; the argument is above")]
 
 use std::cell::UnsafeCell;
@@ -32,6 +32,7 @@ use crate::workflow::{Delivery, Plan};
 
 /// The state of a run's edges.
 pub(super) struct Wires {
+    plan: Plan,
     slots: Box<[UnsafeCell<Slot>]>,
     /// How many inputs each block waits for.
     pending: Box<[AtomicU32]>,
@@ -55,27 +56,32 @@ impl Claim {
 }
 
 impl Wires {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: Plan) -> Self {
         Self {
             slots: (0..plan.slot_count()).map(|_| UnsafeCell::default()).collect(),
             pending: plan.in_degrees().iter().map(|degree| AtomicU32::new(*degree)).collect(),
             cursor: AtomicUsize::new(0),
             restored: FxHashSet::default(),
+            plan,
         }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Whether roots are left to claim.
-    pub(super) fn has_roots(&self, plan: &Plan) -> bool {
-        self.cursor.load(Ordering::Relaxed) < plan.roots().len()
+    pub(super) fn has_roots(&self) -> bool {
+        self.cursor.load(Ordering::Relaxed) < self.plan.roots().len()
     }
 
     /// Claims the next `most` of the blocks that wait for nothing.
-    pub(super) fn claim_roots(&self, plan: &Plan, most: usize, claims: &mut Vec<Claim>) {
-        if !self.has_roots(plan) {
+    pub(super) fn claim_roots(&self, most: usize, claims: &mut Vec<Claim>) {
+        if !self.has_roots() {
             return;
         }
         let start = self.cursor.fetch_add(most, Ordering::Relaxed);
-        let roots = plan.roots();
+        let roots = self.plan.roots();
         let end = start.saturating_add(most).min(roots.len());
         let claimed = roots.get(start..end).unwrap_or_default();
         claims.extend(claimed.iter().rev().map(|block| Claim(*block)));
@@ -90,16 +96,18 @@ impl Wires {
 
     /// Hands on the outputs of a block that is not run, before the run starts, and gives the
     /// claims of blocks that now have all inputs.
-    pub(super) fn restore(&mut self, plan: &Plan, block: u32, values: &[Value]) -> Vec<Claim> {
+    pub(super) fn restore(&mut self, block: u32, values: &[Value]) -> Vec<Claim> {
         let mut ready = Vec::new();
         if !self.restored.insert(block) {
             return ready;
         }
+        let plan = self.plan.clone();
         for delivery in plan.deliveries(block) {
             let value = values.get(usize::from(delivery.output)).cloned().unwrap_or_default();
             self.feed(delivery.slot as usize, Slot { value, charge: None });
             if let Some(pending) = self.pending.get_mut(delivery.target as usize) {
                 let pending = pending.get_mut();
+                debug_assert!(*pending > 0, "a block waits for what is delivered to it");
                 *pending = pending.saturating_sub(1);
                 if *pending == 0 {
                     ready.push(Claim(delivery.target));
@@ -115,8 +123,10 @@ impl Wires {
     }
 
     /// The inputs of the claimed block.
-    pub(super) fn inputs<'a>(&'a self, plan: &Plan, claim: &'a mut Claim) -> &'a mut [Slot] {
-        let cells = self.slots.get(plan.slots(claim.0)).unwrap_or_default();
+    pub(super) fn inputs<'a>(&'a self, claim: &'a mut Claim) -> &'a mut [Slot] {
+        let row = self.plan.slots(claim.0);
+        debug_assert!(row.end <= self.slots.len(), "a claim of another run");
+        let cells = self.slots.get(row).unwrap_or_default();
         // SAFETY: `UnsafeCell<Slot>` has the layout of `Slot`. The claim is borrowed for as
         // long as the slice, so there is no other slice of these slots, and their writers are
         // done (see above).
@@ -130,7 +140,6 @@ impl Wires {
     /// further deliveries take the same output.
     pub(super) fn deliver(
         &self,
-        plan: &Plan,
         claim: Claim,
         mut slot: impl FnMut(&Delivery, bool) -> Option<Slot>,
         mut ready: impl FnMut(Claim),
@@ -138,7 +147,7 @@ impl Wires {
         if self.is_restored(&claim) {
             return;
         }
-        let deliveries = plan.deliveries(claim.0);
+        let deliveries = self.plan.deliveries(claim.0);
         for (i, delivery) in deliveries.iter().enumerate() {
             let more = deliveries.get(i + 1).is_some_and(|next| next.output == delivery.output);
             if let Some(slot) = slot(delivery, more)
@@ -158,6 +167,7 @@ impl Wires {
     /// itself alone and need not write.
     fn arrive(&self, block: u32) -> bool {
         self.pending.get(block as usize).is_some_and(|pending| {
+            debug_assert!(pending.load(Ordering::Relaxed) > 0, "more arrivals than edges");
             pending.load(Ordering::Acquire) == 1 || pending.fetch_sub(1, Ordering::AcqRel) == 1
         })
     }
@@ -211,20 +221,20 @@ mod tests {
     }
 
     /// Each block's value is one more than the sum of its inputs.
-    fn run(wires: &Wires, plan: &Plan, shared: &Mutex<Vec<Claim>>, sums: &Mutex<Vec<(u32, i64)>>) {
+    fn run(wires: &Wires, shared: &Mutex<Vec<Claim>>, sums: &Mutex<Vec<(u32, i64)>>) {
         loop {
             let mut claims = Vec::new();
-            wires.claim_roots(plan, 1, &mut claims);
+            wires.claim_roots(1, &mut claims);
             claims.extend(shared.lock().unwrap().pop());
             if claims.is_empty() {
-                if sums.lock().unwrap().len() == plan.len() {
+                if sums.lock().unwrap().len() == wires.plan().len() {
                     return;
                 }
                 std::thread::yield_now();
             }
             for mut claim in claims {
                 let mut sum = 1;
-                for slot in wires.inputs(plan, &mut claim).iter_mut() {
+                for slot in wires.inputs(&mut claim).iter_mut() {
                     if let Value::Text(text) = std::mem::take(&mut slot.value) {
                         sum += text.parse::<i64>().unwrap();
                     }
@@ -232,7 +242,7 @@ mod tests {
                 sums.lock().unwrap().push((claim.block(), sum));
                 let slot =
                     |_: &Delivery, _| Some(Slot { value: sum.to_string().into(), charge: None });
-                wires.deliver(plan, claim, slot, |ready| shared.lock().unwrap().push(ready));
+                wires.deliver(claim, slot, |ready| shared.lock().unwrap().push(ready));
             }
         }
     }
@@ -241,11 +251,11 @@ mod tests {
     fn threads_hand_values_on_without_a_race() {
         let plan = plan(4, 3);
         for threads in 1..=3 {
-            let wires = Wires::new(&plan);
+            let wires = Wires::new(plan.clone());
             let (shared, sums) = (Mutex::default(), Mutex::default());
             std::thread::scope(|scope| {
                 for _ in 0..threads {
-                    scope.spawn(|| run(&wires, &plan, &shared, &sums));
+                    scope.spawn(|| run(&wires, &shared, &sums));
                 }
             });
             let mut sums = sums.into_inner().unwrap();
@@ -258,15 +268,15 @@ mod tests {
     #[test]
     fn values_that_nobody_takes_are_dropped_with_the_wires() {
         let plan = plan(2, 2);
-        let wires = Wires::new(&plan);
+        let wires = Wires::new(plan.clone());
         let mut claims = Vec::new();
-        wires.claim_roots(&plan, 9, &mut claims);
+        wires.claim_roots(9, &mut claims);
         let text: std::sync::Arc<str> = "a".into();
         for claim in claims {
             let slot = |_: &Delivery, _| {
                 Some(Slot { value: std::sync::Arc::clone(&text).into(), charge: None })
             };
-            wires.deliver(&plan, claim, slot, drop);
+            wires.deliver(claim, slot, drop);
         }
         assert_eq!(std::sync::Arc::strong_count(&text), 5);
         drop(wires);

@@ -1,11 +1,12 @@
 //! The thread that stores the progress of running jobs, and what could not be stored before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
+use super::JobError;
 use super::service::Inner;
-use super::{JobError, lock};
+use crate::sync::{Condvar, Mutex};
 
 /// Wakes up every `save_interval` while there are jobs in memory, and sleeps otherwise.
 #[derive(Debug)]
@@ -46,9 +47,9 @@ impl Keeper {
     }
 
     pub(super) fn stop(&self) {
-        *lock(&self.signal.stopped) = true;
+        *self.signal.stopped.lock() = true;
         self.signal.changed.notify_all();
-        let thread = lock(&self.thread).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             // A panic there ends nothing but the thread.
             let _ = thread.join();
@@ -72,7 +73,7 @@ impl Signal {
     fn wake(&self) {
         // One load a job: the flag is down only while the keeper sleeps.
         if !self.awake.load(Ordering::SeqCst) {
-            let stopped = lock(&self.stopped);
+            let stopped = self.stopped.lock();
             self.awake.store(true, Ordering::SeqCst);
             drop(stopped);
             self.changed.notify_all();
@@ -80,18 +81,15 @@ impl Signal {
     }
 
     fn run(&self, service: &Weak<Inner>) {
-        let mut stopped = lock(&self.stopped);
+        let mut stopped = self.stopped.lock();
         while !*stopped {
             if !self.awake.load(Ordering::SeqCst) {
-                stopped = self.changed.wait(stopped).unwrap_or_else(PoisonError::into_inner);
+                stopped = self.changed.wait(stopped);
                 continue;
             }
             let Some(service) = service.upgrade() else { return };
             let interval = service.options.save_interval;
-            stopped = match self.changed.wait_timeout(stopped, interval) {
-                Ok((stopped, _)) => stopped,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            (stopped, _) = self.changed.wait_timeout(stopped, interval);
             if *stopped {
                 return;
             }
@@ -99,18 +97,18 @@ impl Signal {
             service.save_progress();
             // Lowered before it looks: a job that comes after the look raises it again.
             self.awake.store(false, Ordering::SeqCst);
-            if !lock(&service.queue).is_empty() {
+            if !service.queue.lock().is_empty() {
                 self.awake.store(true, Ordering::SeqCst);
             }
             drop(service);
-            stopped = lock(&self.stopped);
+            stopped = self.stopped.lock();
         }
     }
 }
 
 impl Inner {
     fn save_progress(self: &Arc<Self>) {
-        let jobs = lock(&self.queue).all();
+        let jobs = self.queue.lock().all();
         for job in jobs {
             if let Some(save) = job.save_progress(self.options.save_interval, &*self.store) {
                 self.follow(job, save);

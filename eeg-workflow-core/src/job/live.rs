@@ -1,6 +1,6 @@
 //! A job that has not ended, or whose end is not durable yet.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,11 @@ use super::events::{Feed, JobEvent, Next};
 use super::report::{self, Report};
 use super::{
     BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
-    StoreError, Timestamp, lock,
+    StoreError, Timestamp,
 };
-use crate::block::{BlockError, BlockErrorKind, Display, Value};
+use crate::block::{BlockError, BlockErrorKind, Display, OwnerId, Value};
 use crate::engine::{Event, Run, RunStatus};
+use crate::sync::Mutex;
 use crate::workflow::{BlockIndex, Plan, Workflow};
 
 /// A job in memory. What changes is behind one small lock, which is held for no longer than
@@ -22,7 +23,7 @@ use crate::workflow::{BlockIndex, Plan, Workflow};
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) id: JobId,
-    pub(super) owner: i64,
+    pub(super) owner: OwnerId,
     pub(super) started: Timestamp,
     pub(super) workflow: Workflow,
     pub(super) plan: Plan,
@@ -60,7 +61,7 @@ struct NextSave(Option<Instant>);
 impl Live {
     pub(super) fn new(
         id: JobId,
-        owner: i64,
+        owner: OwnerId,
         started: Timestamp,
         workflow: Workflow,
         plan: Plan,
@@ -72,13 +73,13 @@ impl Live {
     }
 
     pub(super) fn summary(&self) -> JobSummary {
-        let now = lock(&self.now);
+        let now = self.now.lock();
         let JobState { status, ended, .. } = now.state;
         JobSummary { id: self.id, status, started: self.started, ended }
     }
 
     pub(super) fn details(&self) -> String {
-        let now = lock(&self.now);
+        let now = self.now.lock();
         let (mut state, unsaved) = (now.state.clone(), now.unsaved.clone());
         drop(now);
         state.error = state.error.or(unsaved);
@@ -91,13 +92,13 @@ impl Live {
 
     /// The outputs of blocks that finished before the service was started.
     pub(super) fn restored(&self) -> Vec<(BlockIndex, Vec<Value>)> {
-        let now = lock(&self.now);
+        let now = self.now.lock();
         now.state.kept.iter().map(|(block, values)| (BlockIndex(*block), values.to_vec())).collect()
     }
 
     /// The run that does the job's work.
     pub(super) fn attach(&self, run: Run) {
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         if now.state.status.is_final() {
             return;
         }
@@ -113,7 +114,7 @@ impl Live {
 
     /// Asks the run to stop; its last event says that it has.
     pub(super) fn cancel(&self) {
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         now.cancelled = true;
         let run = now.run.clone();
         drop(now);
@@ -153,7 +154,7 @@ impl Live {
             Event::BlockLog { block, line } => Change::Log(block, cut(line)),
             Event::RunFinished { .. } => return,
         };
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         if now.abandoned || now.state.status.is_final() {
             return;
         }
@@ -188,8 +189,8 @@ impl Live {
     /// Ends the job, and hands its last state to the store. None if it has ended already, or
     /// was left to the next start.
     pub(super) fn finish(&self, run: RunStatus, store: &dyn JobStore) -> Option<Save> {
-        let _saving = lock(&self.saving);
-        let mut now = lock(&self.now);
+        let _saving = self.saving.lock();
+        let mut now = self.now.lock();
         // The run holds this job as its listener: without it, both can go.
         let held = now.run.take();
         if now.abandoned || now.state.status.is_final() {
@@ -216,12 +217,12 @@ impl Live {
     /// Hands the state to the store if there is anything new and the last time is long enough
     /// ago.
     pub(super) fn save_progress(&self, at_least: Duration, store: &dyn JobStore) -> Option<Save> {
-        let mut saving = lock(&self.saving);
+        let mut saving = self.saving.lock();
         let begun = Instant::now();
         if saving.0.is_some_and(|next| begun < next) {
             return None;
         }
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         if !std::mem::take(&mut now.changed) || now.abandoned {
             return None;
         }
@@ -236,7 +237,7 @@ impl Live {
 
     /// The store has failed to keep the state: it is new again, and the job says so.
     pub(super) fn not_saved(&self, error: &StoreError) {
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         now.changed = true;
         if now.state.status.is_final() {
             now.unsaved = Some(format!("the job's end is not stored yet: {error}").into());
@@ -244,13 +245,13 @@ impl Live {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        lock(&self.now).state.status.is_final()
+        self.now.lock().state.status.is_final()
     }
 
     /// Leaves the job to the next start of the service, with its state in the store.
     pub(super) fn abandon(&self, store: &dyn JobStore) {
-        let _saving = lock(&self.saving);
-        let mut now = lock(&self.now);
+        let _saving = self.saving.lock();
+        let mut now = self.now.lock();
         now.feed.close();
         let wakers = now.feed.take_wakers();
         if !now.state.status.is_final() && !now.abandoned {
@@ -273,13 +274,13 @@ impl Live {
     /// From now on events are kept. The number to go on after: `after`, or 0 if there was no
     /// such event yet.
     pub(super) fn watch(&self, after: u64) -> u64 {
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         now.feed.watch();
         if after > now.state.events { 0 } else { after }
     }
 
     pub(super) fn poll_event(&self, after: u64, waker: &Waker) -> Poll<Option<JobEvent>> {
-        let mut now = lock(&self.now);
+        let mut now = self.now.lock();
         let (last, ended) = (now.state.events, now.state.status.is_final());
         match now.feed.next(after, last, ended) {
             Next::Event(event) => Poll::Ready(Some(event)),

@@ -1,13 +1,14 @@
 //! Jobs kept in memory.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use rustc_hash::FxHashMap;
 
 use super::{
-    Job, JobId, JobState, JobStore, JobSummary, NewJob, Pending, StoreError, StoreStatistics, lock,
+    Job, JobId, JobState, JobStore, JobSummary, NewJob, Pending, StoreError, StoreStatistics,
 };
+use crate::block::OwnerId;
+use crate::sync::Mutex;
 
 /// A store that forgets everything when it is dropped: for tests, and for programs whose jobs
 /// need not outlive them.
@@ -18,7 +19,7 @@ pub struct MemoryStore(Mutex<Jobs>);
 struct Jobs {
     last: i64,
     by_id: FxHashMap<JobId, Job>,
-    by_owner: FxHashMap<i64, BTreeSet<JobId>>,
+    by_owner: FxHashMap<OwnerId, BTreeSet<JobId>>,
     writes: u64,
 }
 
@@ -30,7 +31,7 @@ impl MemoryStore {
 }
 
 impl Jobs {
-    fn remove(&mut self, owner: i64, id: JobId) {
+    fn remove(&mut self, owner: OwnerId, id: JobId) {
         self.by_id.remove(&id);
         if let Some(ids) = self.by_owner.get_mut(&owner) {
             ids.remove(&id);
@@ -44,7 +45,7 @@ impl Jobs {
 impl JobStore for MemoryStore {
     fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
         let NewJob { owner, started, document, modules } = job;
-        let mut jobs = lock(&self.0);
+        let mut jobs = self.0.lock();
         jobs.last += 1;
         jobs.writes += 1;
         let id = JobId(jobs.last);
@@ -55,7 +56,7 @@ impl JobStore for MemoryStore {
     }
 
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
-        let mut jobs = lock(&self.0);
+        let mut jobs = self.0.lock();
         jobs.writes += 1;
         if let Some(job) = jobs.by_id.get_mut(&id) {
             job.state = state;
@@ -63,8 +64,8 @@ impl JobStore for MemoryStore {
         Pending::ready(Ok(()))
     }
 
-    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
-        let mut jobs = lock(&self.0);
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
+        let mut jobs = self.0.lock();
         let job = jobs.by_id.get(&id);
         let found = job.is_some_and(|job| job.owner == owner && job.state.status.is_final());
         if found {
@@ -74,8 +75,8 @@ impl JobStore for MemoryStore {
         Pending::ready(Ok(found))
     }
 
-    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>> {
-        let mut jobs = lock(&self.0);
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
+        let mut jobs = self.0.lock();
         let ids = jobs.by_owner.get(&owner).into_iter().flatten().copied();
         let ended = |id: &JobId| jobs.by_id.get(id).is_some_and(|job| job.state.status.is_final());
         let ids: Vec<JobId> = ids.filter(ended).collect();
@@ -91,23 +92,23 @@ impl JobStore for MemoryStore {
     }
 
     fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(lock(&self.0).by_id.get(&id).cloned())
+        Ok(self.0.lock().by_id.get(&id).cloned())
     }
 
     fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, StoreError> {
-        let jobs = lock(&self.0);
+        let jobs = self.0.lock();
         let Some(ids) = jobs.by_owner.get(&owner) else { return Ok(Vec::new()) };
         let ids = ids.range(..before.unwrap_or(JobId(i64::MAX))).rev();
         Ok(ids.filter_map(|id| jobs.by_id.get(id)).take(limit).map(Job::summary).collect())
     }
 
     fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
-        let jobs = lock(&self.0);
+        let jobs = self.0.lock();
         let open = jobs.by_id.values().filter(|job| !job.state.status.is_final());
         let mut ids: Vec<JobId> = open.map(|job| job.id).collect();
         ids.sort_unstable();
@@ -115,7 +116,7 @@ impl JobStore for MemoryStore {
     }
 
     fn statistics(&self) -> StoreStatistics {
-        let writes = lock(&self.0).writes;
+        let writes = self.0.lock().writes;
         StoreStatistics { writes, commits: writes, failures: 0 }
     }
 }

@@ -26,8 +26,6 @@ mod sqlite;
 mod store;
 mod time;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 pub use error::JobError;
 pub use events::{JobEvent, Subscription};
 pub use memory::MemoryStore;
@@ -39,9 +37,3 @@ pub use service::{Deletion, JobCounts, JobOptions, JobService};
 pub use sqlite::SqliteStore;
 pub use store::{JobStore, NewJob, StoreError, StoreStatistics};
 pub use time::Timestamp;
-
-/// Locks, whether or not another thread panicked while it held the lock: what is behind the
-/// locks of this module is whole after every statement.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::OwnerId;
 use crate::module::{ModuleLibrary, ModuleRegistry, ModuleVersion};
 use crate::workflow::{InvalidWorkflow, Plan, Workflow};
 
@@ -14,7 +15,7 @@ pub trait Modules: Send + Sync + 'static {
     /// Everything that is wrong with the workflow.
     fn plan(
         &self,
-        owner: i64,
+        owner: OwnerId,
         workflow: &Workflow,
     ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow>;
 }
@@ -29,7 +30,11 @@ pub struct ModuleUse {
 }
 
 impl Modules for ModuleRegistry {
-    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+    fn plan(
+        &self,
+        _: OwnerId,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         Ok((workflow.plan(self)?, Vec::new()))
     }
 }
@@ -38,7 +43,7 @@ impl Modules for ModuleRegistry {
 impl Modules for ModuleLibrary {
     fn plan(
         &self,
-        owner: i64,
+        owner: OwnerId,
         workflow: &Workflow,
     ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         let view = self.view(owner);

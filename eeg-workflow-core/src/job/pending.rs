@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::lock;
+use crate::sync::{Condvar, Mutex};
 
 /// A value that another thread will give: wait for it on a thread ([`Pending::wait`]), await
 /// it in any runtime, or go on with it where it arrives ([`Pending::map`]).
@@ -66,14 +66,14 @@ impl<T> Pending<T> {
             },
             Inner::Waiting(shared) => shared,
         };
-        let mut state = lock(&shared.state);
+        let mut state = shared.state.lock();
         loop {
             match std::mem::replace(&mut *state, State::Taken) {
                 State::Value(value) => return value,
                 // Whether anybody is to be told: that is a system call.
                 _ => *state = State::Blocked,
             }
-            state = shared.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = shared.arrived.wait(state);
         }
     }
 
@@ -86,7 +86,7 @@ impl<T> Pending<T> {
             Inner::Ready(None) => return Pending(Inner::Ready(None)),
             Inner::Waiting(shared) => shared,
         };
-        let mut state = lock(&shared.state);
+        let mut state = shared.state.lock();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Value(value) => {
                 drop(state);
@@ -104,7 +104,7 @@ impl<T> Pending<T> {
 impl<T> Resolver<T> {
     /// Gives the value.
     pub fn resolve(self, value: T) {
-        let mut state = lock(&self.0.state);
+        let mut state = self.0.state.lock();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Mapped(then) => {
                 drop(state);
@@ -135,7 +135,7 @@ impl<T> Future for Pending<T> {
             Inner::Ready(value) => return value.take().map_or(Poll::Pending, Poll::Ready),
             Inner::Waiting(shared) => shared,
         };
-        let mut state = lock(&shared.state);
+        let mut state = shared.state.lock();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Value(value) => Poll::Ready(value),
             State::Taken => Poll::Pending,

@@ -10,14 +10,15 @@ use rustc_hash::FxHashMap;
 
 use super::live::Live;
 use super::{JobError, JobId};
+use crate::block::OwnerId;
 
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Every job that has not ended, or whose end is not durable yet.
     live: FxHashMap<JobId, Arc<Live>>,
-    owners: FxHashMap<i64, Owner>,
+    owners: FxHashMap<OwnerId, Owner>,
     /// Owners with waiting jobs, the one whose turn it is in front.
-    turns: VecDeque<i64>,
+    turns: VecDeque<OwnerId>,
     running: usize,
     waiting: usize,
     limits: Limits,
@@ -57,7 +58,7 @@ impl Queue {
     }
 
     /// Counts a job that is about to be stored.
-    pub(super) fn reserve(&mut self, owner: i64) -> Result<(), JobError> {
+    pub(super) fn reserve(&mut self, owner: OwnerId) -> Result<(), JobError> {
         if self.stopped {
             return Err(JobError::ShuttingDown);
         }
@@ -71,12 +72,12 @@ impl Queue {
     }
 
     /// Counts a job that was accepted in an earlier life: whatever the limits are.
-    pub(super) fn reserve_resumed(&mut self, owner: i64) {
+    pub(super) fn reserve_resumed(&mut self, owner: OwnerId) {
         self.owners.entry(owner).or_default().unfinished += 1;
     }
 
     /// A reserved job has ended, or could not be stored.
-    pub(super) fn release(&mut self, owner: i64, was_running: bool) {
+    pub(super) fn release(&mut self, owner: OwnerId, was_running: bool) {
         self.running -= usize::from(was_running);
         if let Some(state) = self.owners.get_mut(&owner) {
             state.unfinished -= 1;

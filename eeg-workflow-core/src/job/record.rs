@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::report::Report;
 use super::{ModuleUse, Timestamp};
-use crate::block::Value;
+use crate::block::{OwnerId, Value};
 use crate::workflow::{InvalidWorkflow, Workflow};
 
 /// The number of a job. Numbers grow, and are never given twice.
@@ -39,7 +39,7 @@ pub struct Job {
     /// Its number.
     pub id: JobId,
     /// The user whose job it is.
-    pub owner: i64,
+    pub owner: OwnerId,
     /// When it was accepted.
     pub started: Timestamp,
     /// The workflow document's text.

@@ -1,8 +1,8 @@
 //! The job service: takes workflows, stores them, runs them, and remembers what came of them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::artifact::ArtifactFolder;
@@ -12,10 +12,12 @@ use super::live::{Live, Save};
 use super::queue::{Limits, Queue};
 use super::{
     Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
-    Shown, StoreError, Timestamp, lock,
+    Shown, StoreError, Timestamp,
 };
-use crate::block::FileRoots;
+use crate::block::{FileRoots, OwnerId};
+use crate::deadline::Deadline;
 use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
 
 /// Settings of a [`JobService`].
@@ -185,7 +187,7 @@ impl JobService {
         }
         let keeper = Keeper::start(&inner)?;
         let service = Self { inner, keeper };
-        service.inner.start_waiting(lock(&service.inner.queue));
+        service.inner.start_waiting(service.inner.queue.lock());
         service.keeper.wake();
         Ok(service)
     }
@@ -198,12 +200,12 @@ impl JobService {
     /// this owner, the service is shutting down, or the store failed; then there is no job.
     pub fn submit(
         &self,
-        owner: i64,
+        owner: OwnerId,
         workflow: Workflow,
     ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
         let workflow = workflow.compact();
         let (plan, modules) = self.inner.modules.plan(owner, &workflow)?;
-        if let Err(error) = lock(&self.inner.queue).reserve(owner) {
+        if let Err(error) = self.inner.queue.lock().reserve(owner) {
             return Ok(Pending::ready(Err(error)));
         }
         let started = Timestamp::now();
@@ -212,13 +214,13 @@ impl JobService {
         let (inner, keeper) = (Arc::clone(&self.inner), self.keeper.handle());
         Ok(stored.map(move |stored| match stored {
             Err(error) => {
-                lock(&inner.queue).release(owner, false);
+                inner.queue.lock().release(owner, false);
                 Err(error.into())
             }
             Ok(id) => {
                 let state = JobState::default();
                 let job = Live::new(id, owner, started, workflow, plan, state);
-                let mut queue = lock(&inner.queue);
+                let mut queue = inner.queue.lock();
                 queue.push(Arc::new(job));
                 inner.start_waiting(queue);
                 keeper.wake();
@@ -243,7 +245,7 @@ impl JobService {
     ///
     /// # Errors
     /// The store failed.
-    pub fn details(&self, owner: i64, id: JobId) -> Result<Option<String>, JobError> {
+    pub fn details(&self, owner: OwnerId, id: JobId) -> Result<Option<String>, JobError> {
         if let Some(job) = self.inner.live(owner, id) {
             return Ok(Some(job.details()));
         }
@@ -257,12 +259,12 @@ impl JobService {
     /// The store failed.
     pub fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, JobError> {
         let mut jobs = self.inner.store.list(owner, before, limit)?;
-        let queue = lock(&self.inner.queue);
+        let queue = self.inner.queue.lock();
         let live: Vec<_> = jobs.iter().map(|job| queue.get(job.id).cloned()).collect();
         drop(queue);
         for (job, live) in jobs.iter_mut().zip(live) {
@@ -283,11 +285,11 @@ impl JobService {
     ///
     /// # Errors
     /// The store or the folder of artifacts failed.
-    pub fn delete(&self, owner: i64, id: JobId) -> Result<Deletion, JobError> {
+    pub fn delete(&self, owner: OwnerId, id: JobId) -> Result<Deletion, JobError> {
         if let Some(job) = self.inner.live(owner, id)
             && !job.has_ended()
         {
-            let waited = lock(&self.inner.queue).remove_waiting(&job);
+            let waited = self.inner.queue.lock().remove_waiting(&job);
             if waited {
                 self.inner.finish(&job, RunStatus::Cancelled, false);
             } else {
@@ -306,7 +308,7 @@ impl JobService {
     ///
     /// # Errors
     /// The store or the folder of artifacts failed.
-    pub fn delete_finished(&self, owner: i64) -> Result<usize, JobError> {
+    pub fn delete_finished(&self, owner: OwnerId) -> Result<usize, JobError> {
         let ids = self.inner.store.delete_finished(owner).wait()?;
         self.inner.forget(&ids)?;
         Ok(ids.len())
@@ -319,7 +321,7 @@ impl JobService {
     /// The store failed.
     pub fn subscribe(
         &self,
-        owner: i64,
+        owner: OwnerId,
         id: JobId,
         after: u64,
     ) -> Result<Option<Subscription>, JobError> {
@@ -346,7 +348,12 @@ impl JobService {
     ///
     /// # Errors
     /// The store failed.
-    pub fn artifact(&self, owner: i64, id: JobId, name: &str) -> Result<Option<PathBuf>, JobError> {
+    pub fn artifact(
+        &self,
+        owner: OwnerId,
+        id: JobId,
+        name: &str,
+    ) -> Result<Option<PathBuf>, JobError> {
         let known = self.inner.live(owner, id).is_some() || self.inner.stored(owner, id)?.is_some();
         Ok(if known { self.inner.artifacts.find(id, name) } else { None })
     }
@@ -358,13 +365,12 @@ impl JobService {
     /// # Errors
     /// The store could not keep the last of it.
     pub fn shutdown(&self, grace: Duration) -> Result<(), JobError> {
-        let mut queue = lock(&self.inner.queue);
+        let mut queue = self.inner.queue.lock();
         queue.stop();
-        let busy = |queue: &mut Queue| queue.running() > 0;
-        queue = match self.inner.idle.wait_timeout_while(queue, grace, busy) {
-            Ok((queue, _)) => queue,
-            Err(poisoned) => poisoned.into_inner().0,
-        };
+        let grace = Deadline::after(grace);
+        while queue.running() > 0 && !grace.has_passed() {
+            queue = self.inner.idle.wait_until(queue, grace);
+        }
         let left = queue.all();
         drop(queue);
         for job in left {
@@ -376,7 +382,7 @@ impl JobService {
 
     /// How many jobs there are.
     pub fn counts(&self) -> JobCounts {
-        let queue = lock(&self.inner.queue);
+        let queue = self.inner.queue.lock();
         JobCounts {
             queued: queue.waiting().try_into().unwrap_or(u64::MAX),
             running: queue.running().try_into().unwrap_or(u64::MAX),
@@ -394,11 +400,11 @@ impl JobService {
 }
 
 impl Inner {
-    fn live(&self, owner: i64, id: JobId) -> Option<Arc<Live>> {
-        lock(&self.queue).get(id).filter(|job| job.owner == owner).cloned()
+    fn live(&self, owner: OwnerId, id: JobId) -> Option<Arc<Live>> {
+        self.queue.lock().get(id).filter(|job| job.owner == owner).cloned()
     }
 
-    fn stored(&self, owner: i64, id: JobId) -> Result<Option<Job>, JobError> {
+    fn stored(&self, owner: OwnerId, id: JobId) -> Result<Option<Job>, JobError> {
         Ok(self.store.get(id)?.filter(|job| job.owner == owner))
     }
 
@@ -433,7 +439,7 @@ impl Inner {
                     .and_then(Shown::file)
                     .is_none_or(|name| self.artifacts.find(id, name).is_some())
         });
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         queue.reserve_resumed(owner);
         queue.push(Arc::new(Live::new(id, owner, started, workflow, plan, state)));
         Ok(())
@@ -454,7 +460,7 @@ impl Inner {
         drop(queue);
         while let Some(job) = next {
             self.start(job);
-            next = lock(&self.queue).start(true);
+            next = self.queue.lock().start(true);
         }
     }
 
@@ -485,7 +491,7 @@ impl Inner {
             counter.fetch_add(1, Relaxed);
             self.follow(Arc::clone(job), save);
         }
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         queue.release(job.owner, was_running);
         if queue.is_idle() {
             self.idle.notify_all();
@@ -499,7 +505,7 @@ impl Inner {
         let service = Arc::clone(self);
         drop(save.pending.map(move |saved| match saved {
             // An older state that becomes durable after the end says nothing of the end.
-            Ok(()) if save.status.is_final() => lock(&service.queue).forget(job.id),
+            Ok(()) if save.status.is_final() => service.queue.lock().forget(job.id),
             Ok(()) => {}
             Err(error) => {
                 service.problems.fetch_add(1, Relaxed);
@@ -511,7 +517,7 @@ impl Inner {
     /// Removes what is left of deleted jobs.
     fn forget(&self, ids: &[JobId]) -> Result<(), JobError> {
         for id in ids {
-            lock(&self.queue).forget(*id);
+            self.queue.lock().forget(*id);
             self.artifacts.remove(*id).map_err(|source| JobError::Artifacts {
                 folder: self.artifacts.path().to_owned(),
                 source,
@@ -545,7 +551,7 @@ impl Listener for JobListener {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.queue.lock();
         f.debug_struct("Inner")
             .field("options", &self.options)
             .field("running", &queue.running())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Job, JobId, JobState, JobSummary, ModuleUse, Pending, Timestamp};
+use crate::block::OwnerId;
 
 /// A place that keeps jobs.
 ///
@@ -20,10 +21,10 @@ pub trait JobStore: Send + Sync + 'static {
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>>;
 
     /// Deletes a job of this owner that has ended; says whether there was one.
-    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>>;
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>>;
 
     /// Deletes all jobs of this owner that have ended; says which.
-    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>>;
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>>;
 
     /// Resolves when everything that was asked for before is done.
     fn flush(&self) -> Pending<Result<(), StoreError>>;
@@ -40,7 +41,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// The store cannot be read.
     fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, StoreError>;
@@ -59,7 +60,7 @@ pub trait JobStore: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct NewJob {
     /// The user whose job it is.
-    pub owner: i64,
+    pub owner: OwnerId,
     /// When it was accepted.
     pub started: Timestamp,
     /// The workflow document's text.

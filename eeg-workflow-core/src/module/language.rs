@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::archive::Archive;
 use super::registry::Module;
+use crate::block::OwnerId;
 
 /// Runs the modules of archives that are written in a programming language: an implementation
 /// knows the language, and how uploaded code is kept from doing harm.
@@ -13,7 +14,8 @@ pub trait ModuleRuntime: Send + Sync + 'static {
     ///
     /// # Errors
     /// The code cannot be loaded, or is not a module; the error names the file and line.
-    fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError>;
+    fn inspect(&self, owner: OwnerId, archive: &Archive)
+    -> Result<serde_json::Value, RuntimeError>;
 
     /// The modules, by what [`Self::inspect`] said of the archive. Runs none of its code.
     ///

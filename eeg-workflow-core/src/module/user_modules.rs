@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::registry::Module;
-use crate::block::{Block, Catalog, NotFound};
+use crate::block::{Block, Catalog, NotFound, OwnerId};
 
 /// All modules at one time.
 pub(super) struct Snapshot {
@@ -32,7 +32,7 @@ pub struct ModuleEntry {
     /// The file name of its archive; none for a built-in module.
     pub archive: Option<Arc<str>>,
     /// The owner's id; none for a built-in module.
-    pub owner_id: Option<i64>,
+    pub owner_id: Option<OwnerId>,
     /// The modules of other archives that its blocks run, and those that these run, in the
     /// order of their names; empty for a module that depends on built-in ones only.
     pub depends_on: Arc<[ModuleVersion]>,
@@ -92,11 +92,11 @@ impl ModuleEntry {
 #[derive(Clone)]
 pub struct UserModules {
     snapshot: Arc<Snapshot>,
-    user: i64,
+    user: OwnerId,
 }
 
 impl UserModules {
-    pub(super) fn new(snapshot: Arc<Snapshot>, user: i64) -> Self {
+    pub(super) fn new(snapshot: Arc<Snapshot>, user: OwnerId) -> Self {
         Self { snapshot, user }
     }
 

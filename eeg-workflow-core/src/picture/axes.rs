@@ -93,11 +93,15 @@ impl Axes<'_> {
         if self.y_label.is_empty() {
             return Ok(());
         }
-        let widest = self.y.ticks(10).iter().try_fold(0.0_f64, |widest, (_, text)| {
-            Canvas::text_width(text, TICK).map(|width| widest.max(width))
-        })?;
-        let beside = (self.place.left - widest - 32.0).max(14.0);
+        let beside = (self.place.left - Self::tick_width(self.y)? - 32.0).max(14.0);
         surface.upright_label(self.y_label, (beside, y), LABEL, Color::INK)
+    }
+
+    /// The width in pixels that the numbers beside a vertical axis take.
+    pub(super) fn tick_width(axis: Axis) -> Result<f64, PictureError> {
+        axis.ticks(10).iter().try_fold(0.0_f64, |widest, (_, text)| {
+            Canvas::text_width(text, TICK).map(|width| widest.max(width))
+        })
     }
 
     /// A dashed vertical line at a horizontal number.

@@ -5,6 +5,8 @@
 pub struct Axis {
     low: f64,
     high: f64,
+    /// Only whole numbers are marked.
+    whole: bool,
 }
 
 impl Axis {
@@ -16,22 +18,29 @@ impl Axis {
             .filter(|v| v.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
-            return Self { low: 0.0, high: 1.0 };
+            return Self { low: 0.0, high: 1.0, whole: false };
         }
         // Below this width the ticks would differ in digits that f64 does not hold.
         let least = low.abs().max(high.abs()) * 1e-9;
         if high / 2.0 - low / 2.0 > least && high - low > f64::MIN_POSITIVE {
-            return Self { low, high };
+            return Self { low, high, whole: false };
         }
         let room = if least < 1e-300 { 0.5 } else { least * 1e8 };
-        Self { low: (low - room).max(f64::MIN), high: (high + room).min(f64::MAX) }
+        Self { low: (low - room).max(f64::MIN), high: (high + room).min(f64::MAX), whole: false }
+    }
+
+    /// The same axis with tick marks at whole numbers only: for things that are counted.
+    #[must_use]
+    pub fn of_counts(self) -> Self {
+        Self { whole: true, ..self }
     }
 
     /// The same axis with `share` of its length added at each end.
     #[must_use]
     pub fn padded(self, share: f64) -> Self {
         let room = (self.high / 2.0 - self.low / 2.0) * 2.0 * share;
-        Self { low: (self.low - room).max(f64::MIN), high: (self.high + room).min(f64::MAX) }
+        let (low, high) = ((self.low - room).max(f64::MIN), (self.high + room).min(f64::MAX));
+        Self { low, high, ..self }
     }
 
     /// The lowest number shown.
@@ -54,6 +63,7 @@ impl Axis {
     pub fn ticks(self, count: usize) -> Vec<(f64, String)> {
         let wanted = count.clamp(1, 50) as f64;
         let step = round_step((self.high / 2.0 - self.low / 2.0) / wanted * 2.0);
+        let step = if self.whole { step.max(1.0) } else { step };
         let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
         if !(step > 0.0 && first.is_finite() && last.is_finite()) {
             return Vec::new();

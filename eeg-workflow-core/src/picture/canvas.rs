@@ -6,7 +6,7 @@ use plotters::prelude::{BitMapBackend, FontFamily, FontStyle, IntoDrawingArea, R
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, TextStyle, register_font};
 
-use super::PictureError;
+use super::{PictureError, Rect, Surface};
 
 /// The name our font goes by in plotters' font store, which all users of plotters in a program
 /// share: one that nobody else takes.
@@ -31,7 +31,7 @@ impl Color {
     pub const BLUE: Self = Self(31, 97, 160);
 }
 
-/// Where the point given to [`Canvas::text`] lies on the text.
+/// Where the point given to [`Surface::label`] lies on the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Left end, vertically centred.
@@ -103,7 +103,7 @@ impl Canvas {
     }
 
     /// Fills the pixels `x..x + width`, `y..y + height`.
-    pub fn fill(&mut self, x: i64, y: i64, width: i64, height: i64, color: Color) {
+    fn fill(&mut self, x: i64, y: i64, width: i64, height: i64, color: Color) {
         let within = |from: i64, length: i64, side: u32| {
             let to = from.saturating_add(length).min(i64::from(side));
             from.max(0) as usize..to.max(0) as usize
@@ -118,16 +118,8 @@ impl Canvas {
         }
     }
 
-    /// A frame one pixel wide, the outermost pixels of the rectangle.
-    pub fn frame(&mut self, x: i64, y: i64, width: i64, height: i64, color: Color) {
-        self.fill(x, y, width, 1, color);
-        self.fill(x, y + height - 1, width, 1, color);
-        self.fill(x, y, 1, height, color);
-        self.fill(x + width - 1, y, 1, height, color);
-    }
-
     /// Part of the pixel column `x` from `top` to `bottom`, with soft ends.
-    pub fn column(&mut self, x: i64, top: f64, bottom: f64, color: Color) {
+    fn column(&mut self, x: i64, top: f64, bottom: f64, color: Color) {
         let limit = f64::from(self.height);
         let (top, bottom) = (top.max(0.0), bottom.min(limit));
         if top.is_nan() || bottom <= top {
@@ -141,7 +133,7 @@ impl Canvas {
     }
 
     /// As [`Self::column`], of a translucent colour; `opacity` is 0 to 1.
-    pub(super) fn shade(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
+    fn shade(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
         let (top, bottom) = (top.min(bottom).max(0.0), top.max(bottom).min(f64::from(self.height)));
         if top.is_nan() || bottom <= top {
             return;
@@ -154,7 +146,7 @@ impl Canvas {
 
     /// An anti-aliased straight line `thickness` pixels wide between two points given as
     /// (x, y), pixel centres being at .5. Points that are not finite draw nothing.
-    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), thickness: f64, color: Color) {
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), thickness: f64, color: Color) {
         let (w, h) = (f64::from(self.width), f64::from(self.height));
         let Some((from, to)) = clip(from, to, -thickness, w + thickness, h + thickness) else {
             return;
@@ -184,35 +176,6 @@ impl Canvas {
                 self.blend(x, y, color, radius + 0.5 - distance);
             }
         }
-    }
-
-    /// Writes one line of text `size` pixels high; `align` says what part of it is at (x, y).
-    ///
-    /// # Errors
-    /// [`PictureError::Text`] when the font cannot draw it.
-    pub fn text(
-        &mut self,
-        text: &str,
-        (x, y): (f64, f64),
-        size: f64,
-        align: Align,
-        color: Color,
-    ) -> Result<(), PictureError> {
-        self.write(text, (x, y), size, align, FontTransform::None, color)
-    }
-
-    /// As [`Self::text`], centred on (x, y) and read from bottom to top.
-    ///
-    /// # Errors
-    /// [`PictureError::Text`] when the font cannot draw it.
-    pub fn upright_text(
-        &mut self,
-        text: &str,
-        (x, y): (f64, f64),
-        size: f64,
-        color: Color,
-    ) -> Result<(), PictureError> {
-        self.write(text, (x, y), size, Align::Center, FontTransform::Rotate270, color)
     }
 
     fn write(
@@ -246,7 +209,7 @@ impl Canvas {
             .map_err(|e| text_error(&text, &e))
     }
 
-    /// The width in pixels that [`Self::text`] would take.
+    /// The width in pixels that [`Surface::label`] would take.
     ///
     /// # Errors
     /// [`PictureError::Text`] when the font cannot measure it.
@@ -259,12 +222,95 @@ impl Canvas {
         let (width, _) = style.font.box_size(&text).map_err(|e| text_error(&text, &e))?;
         Ok(f64::from(width))
     }
+}
 
-    /// The image as a PNG file.
-    ///
-    /// # Errors
-    /// [`PictureError::Encode`] when the encoder fails.
-    pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+impl Surface for Canvas {
+    fn rect(&mut self, place: Rect, color: Color) {
+        let (x, y) = (place.left.round() as i64, place.top.round() as i64);
+        let (right, bottom) = (place.right.round() as i64, place.bottom.round() as i64);
+        self.fill(x, y, right - x, bottom - y, color);
+    }
+
+    fn polyline(&mut self, points: &[(f64, f64)], thickness: f64, color: Color) {
+        let mut before = None;
+        for point in points {
+            let there = point.0.is_finite() && point.1.is_finite();
+            if let (Some(from), true) = (before, there) {
+                self.line(from, *point, thickness, color);
+            } else if there {
+                self.line(*point, *point, thickness, color);
+            }
+            before = there.then_some(*point);
+        }
+    }
+
+    fn band(&mut self, points: &[(f64, f64, f64)], color: Color, opacity: f64) {
+        for pair in points.windows(2) {
+            let [(x0, top0, bottom0), (x1, top1, bottom1)] = *pair else { continue };
+            if !(x0.is_finite() && x1.is_finite() && x1 > x0) {
+                continue;
+            }
+            // Each pixel column belongs to the stretch that holds its middle.
+            let first = (x0 - 0.5).ceil().max(0.0) as i64;
+            let last = (x1 - 0.5).ceil().min(f64::from(self.width())) as i64;
+            for x in first..last {
+                let t = (x as f64 + 0.5 - x0) / (x1 - x0);
+                let (top, bottom) = (top0 + (top1 - top0) * t, bottom0 + (bottom1 - bottom0) * t);
+                self.shade(x, top, bottom, color, opacity);
+            }
+        }
+    }
+
+    fn columns(&mut self, left: f64, columns: &[(f64, f64)], color: Color) {
+        for (x, (top, bottom)) in (left as i64..).zip(columns) {
+            self.column(x, *top, *bottom, color);
+        }
+    }
+
+    fn fields(
+        &mut self,
+        place: Rect,
+        rows: usize,
+        columns: usize,
+        color: &dyn Fn(usize, usize) -> Color,
+    ) -> Result<(), PictureError> {
+        let edges = |low: f64, high: f64, n: usize| -> Vec<i64> {
+            (0..=n).map(|k| (low + (high - low) * k as f64 / n as f64).round() as i64).collect()
+        };
+        let (xs, ys) =
+            (edges(place.left, place.right, columns), edges(place.top, place.bottom, rows));
+        for (row, y) in ys.windows(2).enumerate() {
+            for (column, x) in xs.windows(2).enumerate() {
+                if let ([left, right], [top, bottom]) = (x, y) {
+                    self.fill(*left, *top, right - left, bottom - top, color(row, column));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn label(
+        &mut self,
+        text: &str,
+        at: (f64, f64),
+        size: f64,
+        align: Align,
+        color: Color,
+    ) -> Result<(), PictureError> {
+        self.write(text, at, size, align, FontTransform::None, color)
+    }
+
+    fn upright_label(
+        &mut self,
+        text: &str,
+        at: (f64, f64),
+        size: f64,
+        color: Color,
+    ) -> Result<(), PictureError> {
+        self.write(text, at, size, Align::Center, FontTransform::Rotate270, color)
+    }
+
+    fn file(&self) -> Result<Vec<u8>, PictureError> {
         let mut file = Vec::with_capacity(self.pixels.len() / 16);
         let mut encoder = png::Encoder::new(&mut file, self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);

@@ -76,6 +76,10 @@ pub trait Surface {
     /// Tints what is between the curves `(x, top)` and `(x, bottom)`; `opacity` is 0 to 1.
     fn band(&mut self, points: &[(f64, f64, f64)], color: Color, opacity: f64);
 
+    /// Fills columns one pixel wide side by side, the first one at `left`, each between two
+    /// vertical places.
+    fn columns(&mut self, left: f64, columns: &[(f64, f64)], color: Color);
+
     /// Fills a rectangle with `rows` x `columns` coloured fields of equal size, the first row
     /// above. `color` is asked with row and column.
     fn fields(
@@ -117,90 +121,5 @@ impl dyn Surface + '_ {
         self.rect(Rect { top: bottom, bottom: bottom + 1.0, right: right + 1.0, ..place }, color);
         self.rect(Rect { right: left + 1.0, ..place }, color);
         self.rect(Rect { left: right, right: right + 1.0, ..place }, color);
-    }
-}
-
-impl Surface for Canvas {
-    fn rect(&mut self, place: Rect, color: Color) {
-        let (x, y) = (place.left.round() as i64, place.top.round() as i64);
-        let (right, bottom) = (place.right.round() as i64, place.bottom.round() as i64);
-        self.fill(x, y, right - x, bottom - y, color);
-    }
-
-    fn polyline(&mut self, points: &[(f64, f64)], thickness: f64, color: Color) {
-        let mut before = None;
-        for point in points {
-            let there = point.0.is_finite() && point.1.is_finite();
-            if let (Some(from), true) = (before, there) {
-                self.line(from, *point, thickness, color);
-            } else if there {
-                self.line(*point, *point, thickness, color);
-            }
-            before = there.then_some(*point);
-        }
-    }
-
-    fn band(&mut self, points: &[(f64, f64, f64)], color: Color, opacity: f64) {
-        for pair in points.windows(2) {
-            let [(x0, top0, bottom0), (x1, top1, bottom1)] = *pair else { continue };
-            if !(x0.is_finite() && x1.is_finite() && x1 > x0) {
-                continue;
-            }
-            // Each pixel column belongs to the stretch that holds its middle.
-            let first = (x0 - 0.5).ceil().max(0.0) as i64;
-            let last = (x1 - 0.5).ceil().min(f64::from(self.width())) as i64;
-            for x in first..last {
-                let t = (x as f64 + 0.5 - x0) / (x1 - x0);
-                let (top, bottom) = (top0 + (top1 - top0) * t, bottom0 + (bottom1 - bottom0) * t);
-                self.shade(x, top, bottom, color, opacity);
-            }
-        }
-    }
-
-    fn fields(
-        &mut self,
-        place: Rect,
-        rows: usize,
-        columns: usize,
-        color: &dyn Fn(usize, usize) -> Color,
-    ) -> Result<(), PictureError> {
-        let edges = |low: f64, high: f64, n: usize| -> Vec<i64> {
-            (0..=n).map(|k| (low + (high - low) * k as f64 / n as f64).round() as i64).collect()
-        };
-        let (xs, ys) =
-            (edges(place.left, place.right, columns), edges(place.top, place.bottom, rows));
-        for (row, y) in ys.windows(2).enumerate() {
-            for (column, x) in xs.windows(2).enumerate() {
-                if let ([left, right], [top, bottom]) = (x, y) {
-                    self.fill(*left, *top, right - left, bottom - top, color(row, column));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn label(
-        &mut self,
-        text: &str,
-        at: (f64, f64),
-        size: f64,
-        align: Align,
-        color: Color,
-    ) -> Result<(), PictureError> {
-        self.text(text, at, size, align, color)
-    }
-
-    fn upright_label(
-        &mut self,
-        text: &str,
-        at: (f64, f64),
-        size: f64,
-        color: Color,
-    ) -> Result<(), PictureError> {
-        self.upright_text(text, at, size, color)
-    }
-
-    fn file(&self) -> Result<Vec<u8>, PictureError> {
-        self.to_png()
     }
 }

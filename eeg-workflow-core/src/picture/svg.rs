@@ -84,6 +84,14 @@ impl Surface for Svg {
         }
     }
 
+    fn columns(&mut self, left: f64, columns: &[(f64, f64)], color: Color) {
+        // Whole numbers are columns' edges here, and the middle of a column stands for it.
+        let point =
+            |(x, (top, bottom)): (usize, &(f64, f64))| (left + x as f64 + 0.5, *top, *bottom);
+        let points: Vec<_> = columns.iter().enumerate().map(point).collect();
+        self.band(&points, color, 1.0);
+    }
+
     fn fields(
         &mut self,
         place: Rect,
@@ -97,7 +105,7 @@ impl Surface for Svg {
         let (right, bottom) = (f64::from(canvas.width()), f64::from(canvas.height()));
         let whole = Rect { left: 0.0, top: 0.0, right, bottom };
         canvas.fields(whole, rows, columns, color)?;
-        let png = base64(&canvas.to_png()?);
+        let png = base64(&canvas.file()?);
         let Rect { left, top, .. } = place;
         let (width, height) = (place.width(), place.height());
         self.push(format_args!(

@@ -75,6 +75,79 @@ pub enum Code {
     Cycle,
     /// The blocks are composed of more blocks than may run.
     TooManyInnerBlocks,
+    /// There are more problems than are told one by one.
+    More,
+    /// The planner itself is wrong.
+    Internal,
+}
+
+/// At most this many errors, and as many warnings, are told one by one.
+const MAX_PROBLEMS: usize = 100;
+/// Longer names and messages are cut.
+const MAX_TEXT: usize = 500;
+
+/// The problems found so far. Their number and size are limited, whatever the document holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Problems {
+    errors: Kept,
+    warnings: Kept,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    list: Vec<Diagnostic>,
+    more: usize,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
+        let kept = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if kept.list.len() < MAX_PROBLEMS {
+            kept.list.push(diagnostic);
+        } else {
+            kept.more += 1;
+        }
+    }
+
+    pub(super) fn any_errors(&self) -> bool {
+        !self.errors.list.is_empty()
+    }
+
+    /// How many errors are kept.
+    pub(super) fn len(&self) -> usize {
+        self.errors.list.len()
+    }
+
+    /// The errors from this one on.
+    pub(super) fn iter_mut_from(&mut self, start: usize) -> impl Iterator<Item = &mut Diagnostic> {
+        self.errors.list.iter_mut().skip(start)
+    }
+
+    /// The errors, then the warnings, each with how many more there are.
+    pub(super) fn into_list(self) -> Vec<Diagnostic> {
+        let mut list = Vec::with_capacity(self.errors.list.len() + self.warnings.list.len());
+        for (kept, what) in [(self.errors, "errors"), (self.warnings, "warnings")] {
+            list.extend(kept.list);
+            if kept.more > 0 {
+                let message = format!("and {} more {what}", kept.more);
+                let more = Diagnostic::error(Code::More, String::new(), message);
+                list.push(more.warning_if(what == "warnings"));
+            }
+        }
+        list
+    }
+}
+
+/// The string, cut if it is long, with its length.
+fn cut(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    let start = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
+    format!("{start}… ({} bytes)", text.len())
 }
 
 /// A workflow that cannot run: every problem, in the order of the document.
@@ -107,26 +180,35 @@ impl Diagnostic {
         Self {
             code,
             severity: Severity::Error,
-            message: message.into(),
+            message: cut(&message.into()),
             block: None,
             port: None,
             parameter: None,
-            pointer,
+            pointer: cut(&pointer),
         }
     }
 
     pub(super) fn block(mut self, id: &BlockId) -> Self {
-        self.block = Some(id.clone());
+        self.block = Some(match id {
+            BlockId::Text(text) if text.len() > MAX_TEXT => BlockId::Text(cut(text).into()),
+            id => id.clone(),
+        });
         self
     }
 
+    /// A problem that was found before its block's id was known.
+    pub(super) fn about(mut self, id: &BlockId) -> Self {
+        self.message = cut(&format!("block {id}: {}", self.message));
+        self.block(id)
+    }
+
     pub(super) fn port(mut self, name: &str) -> Self {
-        self.port = Some(name.to_owned());
+        self.port = Some(cut(name));
         self
     }
 
     pub(super) fn parameter(mut self, name: &str) -> Self {
-        self.parameter = Some(name.to_owned());
+        self.parameter = Some(cut(name));
         self
     }
 

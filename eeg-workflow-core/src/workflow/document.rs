@@ -8,6 +8,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::diagnostic::Problems;
 use super::{Code, Diagnostic, InvalidWorkflow, RawObject, lenient};
 
 /// A workflow document, kept to the letter: unknown fields, the spelling of numbers and the
@@ -29,7 +30,7 @@ pub(super) struct Document {
     pub(super) blocks: Vec<BlockNode>,
     pub(super) edges: Vec<EdgeNode>,
     /// What is wrong with the shape of the document, found while reading it.
-    pub(super) problems: Vec<Diagnostic>,
+    pub(super) problems: Problems,
 }
 
 /// A block as the document names it; without what is missing or of the wrong type.
@@ -98,7 +99,7 @@ impl Workflow {
             Ok(Strict { blocks: Some(blocks), edges, .. }) => Document {
                 blocks: blocks.into_iter().map(|block| block.node(&text)).collect(),
                 edges: (0..).zip(edges).map(|(index, edge)| edge.node(index, &text)).collect(),
-                problems: Vec::new(),
+                problems: Problems::default(),
                 text,
             },
             Ok(Strict { workflow: Some(inner), .. }) => return Self::from_json(inner.get()),
@@ -352,6 +353,42 @@ impl Serialize for BlockId {
             Self::Integer(id) => serializer.serialize_i64(*id),
             Self::Text(id) => serializer.serialize_str(id),
         }
+    }
+}
+
+impl From<i64> for BlockId {
+    fn from(id: i64) -> Self {
+        Self::Integer(id)
+    }
+}
+
+impl From<i32> for BlockId {
+    fn from(id: i32) -> Self {
+        Self::Integer(id.into())
+    }
+}
+
+impl From<u32> for BlockId {
+    fn from(id: u32) -> Self {
+        Self::Integer(id.into())
+    }
+}
+
+impl From<&str> for BlockId {
+    fn from(id: &str) -> Self {
+        Self::Text(id.into())
+    }
+}
+
+impl From<String> for BlockId {
+    fn from(id: String) -> Self {
+        Self::Text(id.into())
+    }
+}
+
+impl From<&BlockId> for BlockId {
+    fn from(id: &BlockId) -> Self {
+        id.clone()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
+use super::diagnostic::Problems;
 use super::document::BlockNode;
 use super::{BlockId, Code, Diagnostic};
 
@@ -19,7 +20,7 @@ pub(super) struct IdIndex<'a> {
 const NOWHERE: u32 = u32::MAX;
 
 impl<'a> IdIndex<'a> {
-    pub(super) fn new(blocks: &'a [BlockNode], problems: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn new(blocks: &'a [BlockNode], problems: &mut Problems) -> Self {
         let integers = || {
             blocks.iter().filter_map(|node| match node.id {
                 Some(BlockId::Integer(id)) => Some(id),
@@ -37,8 +38,7 @@ impl<'a> IdIndex<'a> {
             if let Some(earlier) = index.insert(id, position) {
                 let message = format!("block id {id} stands twice (also at /blocks/{earlier})");
                 let pointer = format!("/blocks/{position}/id");
-                problems
-                    .push(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
+                problems.add(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
             }
         }
         index

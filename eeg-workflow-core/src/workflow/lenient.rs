@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::diagnostic::Problems;
 use super::document::{BlockNode, EdgeEnd, EdgeNode, Text};
 use super::{BlockId, Code, Diagnostic, InvalidWorkflow};
 
@@ -11,7 +12,7 @@ pub(super) enum Reading {
     Bare {
         blocks: Vec<BlockNode>,
         edges: Vec<EdgeNode>,
-        problems: Vec<Diagnostic>,
+        problems: Problems,
     },
 }
 
@@ -33,25 +34,25 @@ pub(super) fn read(text: &str) -> Result<Reading, InvalidWorkflow> {
             }
         };
     };
-    let mut reader = Reader { problems: Vec::new() };
+    let mut reader = Reader { problems: Problems::default() };
     let blocks = reader.list(blocks, "/blocks");
     let blocks: Vec<_> = (0..).zip(blocks).map(|(i, block)| reader.block(i, block)).collect();
     let edges = object.get("edges").map_or_else(Vec::new, |edges| reader.list(edges, "/edges"));
     let edges: Vec<_> = (0..).zip(edges).filter_map(|(i, edge)| reader.edge(i, edge)).collect();
     let mut problems = reader.problems;
-    if problems.is_empty() {
+    if !problems.any_errors() {
         // What the strict reading refuses and this one does not see: a key that stands twice.
         let strict = serde_json::from_str::<super::document::Strict<'_>>(text).err();
         let what =
             strict.map_or_else(|| "a key stands twice".to_owned(), |error| error.to_string());
         let message = format!("the workflow is ambiguous: {what}");
-        problems.push(Diagnostic::error(Code::InvalidJson, String::new(), message));
+        problems.add(Diagnostic::error(Code::InvalidJson, String::new(), message));
     }
     Ok(Reading::Bare { blocks, edges, problems })
 }
 
 struct Reader {
-    problems: Vec<Diagnostic>,
+    problems: Problems,
 }
 
 impl Reader {
@@ -89,9 +90,8 @@ impl Reader {
             values,
         };
         if let Some(id) = &node.id {
-            for problem in self.problems.iter_mut().skip(before) {
-                problem.message = format!("block {id}: {}", problem.message);
-                problem.block = Some(id.clone());
+            for problem in self.problems.iter_mut_from(before) {
+                *problem = problem.clone().about(id);
             }
         }
         node
@@ -126,7 +126,7 @@ impl Reader {
         let Some((port, is_input)) = direction else {
             let message =
                 format!("{connector} must be [name, \"input\"] or [name, \"output\"], not {value}");
-            self.problems.push(Diagnostic::error(Code::WrongType, pointer, message));
+            self.problems.add(Diagnostic::error(Code::WrongType, pointer, message));
             return None;
         };
         Some(EdgeEnd { block: block?, port: Text::Owned(port.as_str().into()), is_input })
@@ -168,12 +168,12 @@ impl Reader {
     fn missing(&mut self, pointer: String, key: &str) {
         let place = if pointer.starts_with("/edges") { "an edge's " } else { "" };
         let message = format!("{place}\"{key}\" is missing");
-        self.problems.push(Diagnostic::error(Code::MissingField, pointer, message));
+        self.problems.add(Diagnostic::error(Code::MissingField, pointer, message));
     }
 
     fn wrong_type(&mut self, pointer: String, expected: &str, value: &Value) {
         let message = format!("expected {expected}, not {}", kind(value));
-        self.problems.push(Diagnostic::error(Code::WrongType, pointer, message));
+        self.problems.add(Diagnostic::error(Code::WrongType, pointer, message));
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::rows::{Delivery, Rows};
 use super::{BlockId, Diagnostic};
 use crate::block::{Block, Parameters};
 
@@ -19,21 +20,10 @@ pub struct Plan(pub(super) Arc<Compiled>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockIndex(pub u32);
 
-/// The graph as compressed rows, as the engine walks it.
-///
-/// Each edge has a slot where its value waits for the block at its end. A block's slots are
-/// neighbours, sorted by input port and then by the order of edges in the document.
 pub(super) struct Compiled {
     pub(super) ids: Vec<BlockId>,
     pub(super) nodes: Vec<Node>,
-    /// The input port of each slot.
-    pub(super) slot_port: Vec<u16>,
-    /// Sorted by the block they come from and the output they take.
-    pub(super) deliveries: Vec<Delivery>,
-    /// How many edges a block waits for.
-    pub(super) in_degree: Vec<u32>,
-    /// The blocks that wait for none.
-    pub(super) roots: Vec<u32>,
+    pub(super) rows: Rows,
     pub(super) graph: DiGraph<BlockIndex, u32>,
     pub(super) modules: Vec<String>,
     pub(super) warnings: Vec<Diagnostic>,
@@ -49,14 +39,6 @@ pub(crate) struct Node {
     pub(crate) deliveries: Range<u32>,
     /// Whether the block waits for something outside and holds no core.
     pub(crate) waits: bool,
-}
-
-/// Where an output's value goes along one edge.
-#[derive(Clone, Copy)]
-pub(crate) struct Delivery {
-    pub(crate) target: u32,
-    pub(crate) slot: u32,
-    pub(crate) output: u16,
 }
 
 impl Plan {
@@ -132,7 +114,7 @@ impl Plan {
     }
 
     pub(crate) fn slot_count(&self) -> usize {
-        self.0.slot_port.len()
+        self.0.rows.slot_count()
     }
 
     pub(crate) fn slots(&self, block: u32) -> Range<usize> {
@@ -140,20 +122,20 @@ impl Plan {
     }
 
     pub(crate) fn slot_ports(&self, slots: Range<usize>) -> &[u16] {
-        self.0.slot_port.get(slots).unwrap_or_default()
+        self.0.rows.slot_ports(slots)
     }
 
     pub(crate) fn deliveries(&self, block: u32) -> &[Delivery] {
         let row = self.node(block).map_or(0..0, |node| range(&node.deliveries));
-        self.0.deliveries.get(row).unwrap_or_default()
+        self.0.rows.deliveries(row)
     }
 
     pub(crate) fn in_degrees(&self) -> &[u32] {
-        &self.0.in_degree
+        self.0.rows.in_degrees()
     }
 
     pub(crate) fn roots(&self) -> &[u32] {
-        &self.0.roots
+        self.0.rows.roots()
     }
 }
 
@@ -165,7 +147,7 @@ impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan")
             .field("blocks", &self.len())
-            .field("edges", &self.0.deliveries.len())
+            .field("edges", &self.0.rows.delivery_count())
             .finish_non_exhaustive()
     }
 }

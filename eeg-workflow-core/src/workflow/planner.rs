@@ -7,11 +7,14 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHashSet;
 
 use super::cycle::shortest_cycle;
+use super::diagnostic::Problems;
 use super::document::{BlockNode, Document, EdgeEnd, EdgeNode};
 use super::ids::IdIndex;
 use super::plan::{Compiled, Node};
-use super::{BlockId, BlockIndex, Code, Delivery, Diagnostic, InvalidWorkflow, Plan, Workflow};
+use super::rows::{Join, Rows};
+use super::{BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, Plan, Workflow};
 use crate::block::{Block, Catalog, Execution, NotFound, Parameters, no_such_module};
+use crate::guard;
 
 /// The maximum number of blocks that composed blocks run, at all depths.
 const MAX_INNER_BLOCKS: u64 = 100_000;
@@ -45,11 +48,18 @@ impl Workflow {
         catalog: &dyn Catalog,
         open: &[OpenInput],
     ) -> Result<Plan, InvalidWorkflow> {
-        let mut planner = Planner::new(self.document());
-        planner.find_blocks(catalog);
-        planner.join_edges();
-        planner.join_open(open);
-        planner.finish()
+        // The catalog and the blocks' specs are somebody else's code.
+        guard::call(|| {
+            let mut planner = Planner::new(self.document());
+            planner.find_blocks(catalog);
+            planner.join_edges();
+            planner.join_open(open);
+            planner.finish()
+        })
+        .unwrap_or_else(|panic| {
+            let message = format!("a block type panicked while the workflow was planned: {panic}");
+            Err(Diagnostic::error(Code::Internal, String::new(), message).into())
+        })
     }
 }
 
@@ -59,16 +69,7 @@ struct Planner<'a> {
     nodes: Vec<Option<Node>>,
     joins: Vec<Join>,
     modules: Vec<String>,
-    problems: Vec<Diagnostic>,
-    warnings: Vec<Diagnostic>,
-}
-
-/// An edge whose ends were found; without a source it is fed from outside.
-struct Join {
-    source: Option<(u32, u16)>,
-    target: u32,
-    input: u16,
-    edge: u32,
+    problems: Problems,
 }
 
 impl<'a> Planner<'a> {
@@ -82,14 +83,6 @@ impl<'a> Planner<'a> {
             joins: Vec::with_capacity(document.edges.len()),
             modules: Vec::new(),
             problems,
-            warnings: Vec::new(),
-        }
-    }
-
-    fn report(&mut self, diagnostic: Diagnostic) {
-        match diagnostic.severity {
-            super::Severity::Error => self.problems.push(diagnostic),
-            super::Severity::Warning => self.warnings.push(diagnostic),
         }
     }
 
@@ -149,7 +142,7 @@ impl<'a> Planner<'a> {
                 "the workflow's blocks run {inner_blocks} inner blocks (at most {MAX_INNER_BLOCKS})"
             );
             let at = "/blocks".to_owned();
-            self.report(Diagnostic::error(Code::TooManyInnerBlocks, at, message));
+            self.problems.add(Diagnostic::error(Code::TooManyInnerBlocks, at, message));
         }
     }
 
@@ -162,9 +155,7 @@ impl<'a> Planner<'a> {
         catalog: &dyn Catalog,
     ) {
         let (code, key, message) = match not_found {
-            NotFound::Module => {
-                (Code::UnknownModule, "module", no_such_module(module, catalog))
-            }
+            NotFound::Module => (Code::UnknownModule, "module", no_such_module(module, catalog)),
             NotFound::BlockType => (
                 Code::UnknownBlockType,
                 "type",
@@ -173,7 +164,7 @@ impl<'a> Planner<'a> {
         };
         let message = format!("{}: {message}", label(node, block_type));
         let diagnostic = Diagnostic::error(code, format!("/blocks/{position}/{key}"), message);
-        self.report(with_block(diagnostic, node));
+        self.problems.add(with_block(diagnostic, node));
     }
 
     fn parameters(
@@ -193,7 +184,8 @@ impl<'a> Planner<'a> {
             Ok(None) => serde_json::Map::new(),
             Err(_) => {
                 let message = format!("{}: the values must be an object", label(node, spec.name()));
-                self.report(with_block(Diagnostic::error(Code::WrongType, at, message), node));
+                self.problems
+                    .add(with_block(Diagnostic::error(Code::WrongType, at, message), node));
                 return None;
             }
         };
@@ -202,7 +194,7 @@ impl<'a> Planner<'a> {
                 let message = format!("{}: no parameter \"{name}\"", label(node, spec.name()));
                 let pointer = format!("{at}/{}", escape(name));
                 let diagnostic = Diagnostic::error(Code::UnknownParameter, pointer, message);
-                self.report(with_block(diagnostic, node).parameter(name).warning_if(true));
+                self.problems.add(with_block(diagnostic, node).parameter(name).warning_if(true));
             }
         }
         let (parameters, errors) = Parameters::resolve_all(spec, |name| values.get(name));
@@ -213,7 +205,7 @@ impl<'a> Planner<'a> {
             let pointer = format!("{at}/{}", escape(&error.name));
             let diagnostic = Diagnostic::error(Code::InvalidParameter, pointer, message);
             let diagnostic = with_block(diagnostic, node).parameter(&error.name);
-            self.report(diagnostic.warning_if(is_lenient));
+            self.problems.add(diagnostic.warning_if(is_lenient));
         }
         fine.then_some(parameters)
     }
@@ -234,7 +226,7 @@ impl<'a> Planner<'a> {
                         second.block
                     );
                     let pointer = format!("/edges/{}", edge.index);
-                    self.report(Diagnostic::error(Code::EdgeDirection, pointer, message));
+                    self.problems.add(Diagnostic::error(Code::EdgeDirection, pointer, message));
                     continue;
                 }
             };
@@ -252,7 +244,7 @@ impl<'a> Planner<'a> {
         let Some(index) = self.index.get(&end.block) else {
             let message = format!("the edge joins block {}, which is not there", end.block);
             let diagnostic = Diagnostic::error(Code::DanglingEdge, format!("{at}{key}"), message);
-            self.report(diagnostic.block(&end.block));
+            self.problems.add(diagnostic.block(&end.block));
             return None;
         };
         let spec = self.nodes.get(index as usize)?.as_ref()?.block.spec();
@@ -273,7 +265,7 @@ impl<'a> Planner<'a> {
             let connector = key.replace("block", "connector");
             let pointer = format!("{at}{connector}");
             let diagnostic = Diagnostic::error(Code::UnknownPort, pointer, message);
-            self.report(diagnostic.block(&end.block).port(name));
+            self.problems.add(diagnostic.block(&end.block).port(name));
             return None;
         };
         Some((index, port))
@@ -299,7 +291,7 @@ impl<'a> Planner<'a> {
             let mut diagnostic =
                 Diagnostic::error(Code::TypeMismatch, pointer, message).port(&input.name);
             diagnostic.block = self.index.id(target.0).cloned();
-            self.report(diagnostic.warning_if(checked));
+            self.problems.add(diagnostic.warning_if(checked));
         }
         self.joins.push(Join {
             source: Some(source),
@@ -320,7 +312,7 @@ impl<'a> Planner<'a> {
                 let message =
                     format!("there is no input \"{}\" of block {}", input.port, input.block);
                 let diagnostic = Diagnostic::error(Code::UnknownPort, String::new(), message);
-                self.report(diagnostic.block(&input.block).port(&input.port));
+                self.problems.add(diagnostic.block(&input.block).port(&input.port));
                 continue;
             };
             if self.joins.iter().any(|join| join.target == target && join.input == port) {
@@ -329,7 +321,7 @@ impl<'a> Planner<'a> {
                     input.port, input.block
                 );
                 let diagnostic = Diagnostic::error(Code::TooManyEdges, String::new(), message);
-                self.report(diagnostic.block(&input.block).port(&input.port));
+                self.problems.add(diagnostic.block(&input.block).port(&input.port));
                 continue;
             }
             for _ in 0..input.values {
@@ -339,117 +331,46 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> Result<Plan, InvalidWorkflow> {
-        let blocks = self.nodes.len();
-        let (slot_start, order) = self.slots();
-        self.check_cardinalities(&slot_start, &order);
+        let rows = match Rows::new(self.nodes.len(), &self.joins) {
+            Ok(rows) => rows,
+            Err(error) => {
+                debug_assert!(false, "{error}");
+                let diagnostic =
+                    Diagnostic::error(Code::Internal, String::new(), error.to_string());
+                self.problems.add(diagnostic);
+                Rows::default()
+            }
+        };
+        self.check_cardinalities(&rows);
         let graph = self.graph();
         if toposort(&graph, None).is_err() {
             self.report_cycles(&graph);
         }
-        if !self.problems.is_empty() {
-            self.problems.append(&mut self.warnings);
-            return Err(InvalidWorkflow { diagnostics: self.problems });
+        if self.problems.any_errors() {
+            return Err(InvalidWorkflow { diagnostics: self.problems.into_list() });
         }
-
-        let mut in_degree = vec![0_u32; blocks];
-        let mut out_degree = vec![0_u32; blocks];
-        for join in &self.joins {
-            if let Some((source, _)) = join.source {
-                increment(&mut in_degree, join.target);
-                increment(&mut out_degree, source);
-            }
-        }
-        let delivery_start = starts(&out_degree);
-        let mut next = delivery_start.clone();
-        let empty = Delivery { target: 0, slot: 0, output: 0 };
-        let mut deliveries = vec![empty; delivery_start.last().map_or(0, |end| *end as usize)];
-        let mut slot_port = Vec::with_capacity(self.joins.len());
-        for (slot, join) in (0..).zip(order.iter().filter_map(|at| self.joins.get(*at as usize))) {
-            slot_port.push(join.input);
-            if let Some((source, output)) = join.source
-                && let Some(at) = next.get_mut(source as usize)
-                && let Some(place) = deliveries.get_mut(*at as usize)
-            {
-                *place = Delivery { target: join.target, slot, output };
-                *at += 1;
-            }
-        }
-        for range in delivery_start.windows(2) {
-            if let [start, end] = range
-                && let Some(row) = deliveries.get_mut(*start as usize..*end as usize)
-            {
-                row.sort_by_key(|delivery| delivery.output);
-            }
-        }
-        let roots = (0..).zip(&in_degree).filter(|(_, n)| **n == 0).map(|(b, _)| b).collect();
         let ids = self.document.blocks.iter().filter_map(|node| node.id.clone()).collect();
         let mut nodes: Vec<Node> = self.nodes.into_iter().flatten().collect();
-        let rows = slot_start.windows(2).zip(delivery_start.windows(2));
-        for (node, rows) in nodes.iter_mut().zip(rows) {
-            if let ([slots, slots_end], [deliveries, deliveries_end]) = rows {
-                node.slots = *slots..*slots_end;
-                node.deliveries = *deliveries..*deliveries_end;
-            }
+        for (block, node) in (0..).zip(&mut nodes) {
+            node.slots = rows.slots(block);
+            node.deliveries = rows.delivery_row(block);
         }
-        Ok(Plan(Arc::new(Compiled {
-            ids,
-            nodes,
-            slot_port,
-            deliveries,
-            in_degree,
-            roots,
-            graph,
-            modules: self.modules,
-            warnings: self.warnings,
-        })))
+        let (modules, warnings) = (self.modules, self.problems.into_list());
+        Ok(Plan(Arc::new(Compiled { ids, nodes, rows, graph, modules, warnings })))
     }
 
-    /// The joins sorted by target, input and order in the document, and where each block's start.
-    fn slots(&self) -> (Vec<u32>, Vec<u32>) {
-        let mut degree = vec![0_u32; self.nodes.len()];
-        for join in &self.joins {
-            increment(&mut degree, join.target);
-        }
-        let slot_start = starts(&degree);
-        let mut next = slot_start.clone();
-        let mut order = vec![0_u32; self.joins.len()];
-        for (at, join) in (0..).zip(&self.joins) {
-            if let Some(place) = next.get_mut(join.target as usize) {
-                if let Some(slot) = order.get_mut(*place as usize) {
-                    *slot = at;
-                }
-                *place += 1;
-            }
-        }
-        for range in slot_start.windows(2) {
-            if let [start, end] = range
-                && let Some(row) = order.get_mut(*start as usize..*end as usize)
-            {
-                row.sort_by_key(|at| self.joins.get(*at as usize).map(|join| join.input));
-            }
-        }
-        (slot_start, order)
-    }
-
-    fn check_cardinalities(&mut self, slot_start: &[u32], order: &[u32]) {
+    fn check_cardinalities(&mut self, rows: &Rows) {
         let mut found = Vec::new();
-        for (position, node) in self.nodes.iter().enumerate() {
+        for (position, node) in (0..).zip(&self.nodes) {
             let Some(node) = node else { continue };
             let spec = node.block.spec();
             if spec.inputs().is_empty() {
                 continue;
             }
-            let slots = match slot_start.get(position..) {
-                Some([start, end, ..]) => {
-                    order.get(*start as usize..*end as usize).unwrap_or_default()
-                }
-                _ => &[],
-            };
+            let slots = rows.slots(position);
+            let ports = rows.slot_ports(slots.start as usize..slots.end as usize);
             for (index, port) in spec.inputs().iter().enumerate() {
-                let joined = slots.iter().filter(|at| {
-                    let join = self.joins.get(**at as usize);
-                    join.is_some_and(|join| usize::from(join.input) == index)
-                });
+                let joined = ports.iter().filter(|port| usize::from(**port) == index);
                 let (joined, allowed) = (joined.count() as u64, port.cardinality);
                 let code = if joined < u64::from(allowed.min) {
                     Code::TooFewEdges
@@ -458,7 +379,7 @@ impl<'a> Planner<'a> {
                 } else {
                     continue;
                 };
-                found.push((position, code, index, joined));
+                found.push((position as usize, code, index, joined));
             }
         }
         for (position, code, index, joined) in found {
@@ -478,8 +399,10 @@ impl<'a> Planner<'a> {
                 port.name
             );
             let pointer = format!("/blocks/{position}");
+            // Code that checks its own values may treat an input as optional.
+            let is_optional = code == Code::TooFewEdges && spec.is_checking_own_values();
             let diagnostic = Diagnostic::error(code, pointer, message).port(&port.name);
-            self.report(with_block(diagnostic, node));
+            self.problems.add(with_block(diagnostic, node).warning_if(is_optional));
         }
     }
 
@@ -516,7 +439,7 @@ impl<'a> Planner<'a> {
             let pointer = edge.map_or_else(String::new, |edge| format!("/edges/{edge}"));
             let mut diagnostic = Diagnostic::error(Code::Cycle, pointer, message);
             diagnostic.block = self.index.id(start.index() as u32).cloned();
-            self.report(diagnostic);
+            self.problems.add(diagnostic);
         }
     }
 }
@@ -537,22 +460,4 @@ fn with_block(diagnostic: Diagnostic, node: &BlockNode) -> Diagnostic {
 
 fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
-}
-
-fn increment(counts: &mut [u32], at: u32) {
-    if let Some(count) = counts.get_mut(at as usize) {
-        *count += 1;
-    }
-}
-
-/// Running sums: where each row starts, and where the last one ends.
-fn starts(lengths: &[u32]) -> Vec<u32> {
-    let mut sum = 0;
-    let mut starts = Vec::with_capacity(lengths.len() + 1);
-    starts.push(0);
-    for length in lengths {
-        sum += length;
-        starts.push(sum);
-    }
-    starts
 }

@@ -365,7 +365,7 @@ fn shown(document: serde_json::Value) -> Vec<Result<Display, String>> {
     let plan = workflow.plan(&registry().unwrap()).unwrap();
     let engine = Engine::new(EngineOptions { threads: Some(1), ..Default::default() }).unwrap();
     let report = engine.start(&plan, RunOptions::default()).wait();
-    let shown = |block| match report.outcome(block) {
+    let shown = |block| match report.outcome(block).unwrap() {
         Outcome::Finished => Ok(Display::clone(report.display(block).unwrap())),
         Outcome::Failed(error) => Err(error.to_string()),
         other => Err(format!("{other:?}")),

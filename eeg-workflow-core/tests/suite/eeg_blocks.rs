@@ -44,7 +44,7 @@ fn run(plan: &Plan, files: &Path) -> Report {
 
 fn shown(plan: &Plan, report: &Report, id: i64) -> Arc<Display> {
     let index = plan.index_of(&BlockId::Integer(id)).unwrap();
-    if let Outcome::Failed(error) = report.outcome(index) {
+    if let Some(Outcome::Failed(error)) = report.outcome(index) {
         panic!("block {id}: {error}");
     }
     Arc::clone(report.display(index).unwrap())
@@ -59,7 +59,7 @@ fn text(plan: &Plan, report: &Report, id: i64) -> String {
 
 fn failure(plan: &Plan, report: &Report, id: i64) -> String {
     match report.outcome(plan.index_of(&BlockId::Integer(id)).unwrap()) {
-        Outcome::Failed(error) => error.to_string(),
+        Some(Outcome::Failed(error)) => error.to_string(),
         other => panic!("block {id}: {other:?}"),
     }
 }

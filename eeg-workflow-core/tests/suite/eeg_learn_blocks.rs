@@ -66,7 +66,7 @@ fn run_with(document: &Value, options: RunOptions) -> Ran {
 impl Ran {
     fn display(&self, id: usize) -> Display {
         let index = self.plan.index_of(&BlockId::Integer(id as i64)).unwrap();
-        if let Outcome::Failed(error) = self.report.outcome(index) {
+        if let Some(Outcome::Failed(error)) = self.report.outcome(index) {
             panic!("block {id}: {error}");
         }
         Display::clone(self.report.display(index).unwrap())
@@ -81,7 +81,7 @@ impl Ran {
 
     fn failure(&self, id: usize) -> String {
         match self.report.outcome(self.plan.index_of(&BlockId::Integer(id as i64)).unwrap()) {
-            Outcome::Failed(error) => error.to_string(),
+            Some(Outcome::Failed(error)) => error.to_string(),
             other => panic!("block {id}: {other:?}"),
         }
     }

@@ -1,7 +1,9 @@
 //! Pictures: any data draws, the pixels are where they belong, a bad size is an error.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use eeg_workflow_core::picture::{Align, Axis, Canvas, Color, LineChart, PictureError};
+use eeg_workflow_core::picture::{
+    Align, Axis, Canvas, Color, Format, LineChart, PictureError, Surface,
+};
 use proptest::prelude::*;
 
 fn chart<'a>(x: &'a [f64], y: &'a [f64]) -> LineChart<'a> {
@@ -30,7 +32,7 @@ fn blue_pixels(png: &[u8]) -> Vec<(usize, usize)> {
 fn a_sine_is_drawn_over_the_whole_width() {
     let x: Vec<f64> = (0..=1000).map(|i| f64::from(i) / 50.0).collect();
     let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
-    let png = chart(&x, &y).to_png(900, 500).unwrap();
+    let png = chart(&x, &y).draw(900, 500, Format::Png).unwrap();
     if let Some(folder) = option_env!("EEG_PICTURES") {
         std::fs::write(format!("{folder}/sine.png"), &png).unwrap();
     }
@@ -50,7 +52,7 @@ fn a_value_that_is_not_finite_is_a_gap() {
     let x: Vec<f64> = (0..100).map(f64::from).collect();
     let mut y = vec![1.0; 100];
     y[40..60].fill(f64::NAN);
-    let blue = blue_pixels(&chart(&x, &y).to_png(600, 300).unwrap());
+    let blue = blue_pixels(&chart(&x, &y).draw(600, 300, Format::Png).unwrap());
     let columns: std::collections::BTreeSet<usize> = blue.iter().map(|p| p.0).collect();
     let widest = columns.iter().zip(columns.iter().skip(1)).map(|(a, b)| b - a).max().unwrap();
     assert!(widest > 80, "widest gap {widest} px");
@@ -71,7 +73,7 @@ fn empty_constant_and_senseless_data_still_draw() {
         (&[0.0, 0.0], &[0.0, 0.0]),
     ];
     for (x, y) in cases {
-        let png = chart(x, y).to_png(400, 300).unwrap();
+        let png = chart(x, y).draw(400, 300, Format::Png).unwrap();
         assert_eq!(decode(&png).0, 400, "{x:?} {y:?}");
     }
 }
@@ -79,10 +81,10 @@ fn empty_constant_and_senseless_data_still_draw() {
 #[test]
 fn a_size_that_cannot_be_is_an_error() {
     for (width, height) in [(0, 0), (10, 500), (500, 0), (20_000, 100), (16_000, 16_000)] {
-        let result = chart(&[], &[]).to_png(width, height);
+        let result = chart(&[], &[]).draw(width, height, Format::Png);
         assert!(matches!(result, Err(PictureError::Size { .. })), "{width}x{height}");
     }
-    assert!(chart(&[0.0, 1.0], &[0.0, 1.0]).to_png(64, 64).is_ok());
+    assert!(chart(&[0.0, 1.0], &[0.0, 1.0]).draw(64, 64, Format::Png).is_ok());
 }
 
 #[test]
@@ -102,8 +104,8 @@ fn text_takes_the_room_that_was_measured() {
     let mut canvas = Canvas::new(400, 64).unwrap();
     let text = "Stimulus/S  1 — µV";
     let width = Canvas::text_width(text, 20.0).unwrap();
-    canvas.text(text, (10.0, 32.0), 20.0, Align::Left, Color::INK).unwrap();
-    let (columns, _, pixels) = decode(&canvas.to_png().unwrap());
+    canvas.label(text, (10.0, 32.0), 20.0, Align::Left, Color::INK).unwrap();
+    let (columns, _, pixels) = decode(&canvas.file().unwrap());
     let dark: Vec<usize> = pixels
         .chunks_exact(3)
         .enumerate()
@@ -120,7 +122,7 @@ proptest! {
     #[test]
     fn no_numbers_make_a_chart_fail(points in prop::collection::vec((any::<f64>(), any::<f64>()), 0..40)) {
         let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
-        prop_assert!(chart(&x, &y).to_png(120, 90).is_ok());
+        prop_assert!(chart(&x, &y).draw(120, 90, Format::Png).is_ok());
     }
 
     #[test]
@@ -131,4 +133,18 @@ proptest! {
             prop_assert!(value >= axis.low() && value <= axis.high(), "{value} {axis:?}");
         }
     }
+}
+
+#[test]
+fn a_line_chart_is_pixels_or_vectors_with_the_same_text() {
+    let svg = chart(&[0.0, 1.0, 2.0], &[1.0, f64::NAN, 3.0]).draw(400, 300, Format::Svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    assert!(svg.contains(">title µ</text>") && svg.contains("rotate(-90"));
+    assert_eq!(svg.matches("<path ").count(), 2, "a gap separates two pieces");
+}
+
+#[test]
+fn an_axis_of_counts_marks_whole_numbers_only() {
+    let ticks = Axis::over([1.0, 3.0]).of_counts().ticks(8);
+    assert_eq!(ticks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
 }

@@ -5,6 +5,7 @@ use crate::support::eeg_support;
 
 use eeg_support::{marker, reference, wave, written};
 use eeg_workflow_core::eeg::{EegPlot, Recording, read};
+use eeg_workflow_core::picture::Format;
 use ndarray::Array2;
 
 /// (width, height, RGB bytes)
@@ -45,11 +46,11 @@ fn blue_columns(png: &[u8], rows: std::ops::Range<usize>) -> Vec<usize> {
 fn the_usual_size_is_1800_by_700_and_many_channels_make_it_taller() {
     let folder = tempfile::tempdir().unwrap();
     let few = written(&folder.path().join("few.vhdr"), &wave(3, 5000), vec![]);
-    let png = EegPlot::default().to_png(&few).unwrap();
+    let png = EegPlot::default().draw(&few, Format::Png).unwrap();
     keep("few", &png);
     assert_eq!(size(&png), (1800, 700));
     let many = written(&folder.path().join("many.vhdr"), &wave(64, 20_000), vec![]);
-    let png = EegPlot::default().to_png(&many).unwrap();
+    let png = EegPlot::default().draw(&many, Format::Png).unwrap();
     keep("many", &png);
     assert!(size(&png).1 >= 64 * 18, "{:?}", size(&png));
 }
@@ -63,10 +64,10 @@ fn a_peak_of_one_sample_is_seen_however_long_the_recording() {
     let plot = EegPlot::default();
     let calm = written(&folder.path().join("calm.vhdr"), &samples, vec![]);
     let rows = 48..60;
-    assert_eq!(blue_columns(&plot.to_png(&calm).unwrap(), rows.clone()), [0; 0]);
+    assert_eq!(blue_columns(&plot.draw(&calm, Format::Png).unwrap(), rows.clone()), [0; 0]);
     samples[(0, 200_123)] = 30_000;
     let peak = written(&folder.path().join("peak.vhdr"), &samples, vec![]);
-    let columns = blue_columns(&plot.to_png(&peak).unwrap(), rows);
+    let columns = blue_columns(&plot.draw(&peak, Format::Png).unwrap(), rows);
     assert!((1..=3).contains(&columns.len()), "{columns:?}");
     // In the middle of the time axis, which the recording's middle is.
     assert!((880..940).contains(&columns[0]), "{columns:?}");
@@ -80,7 +81,7 @@ fn traces_fill_the_time_axis_from_end_to_end() {
         let mut samples = wave(1, n_samples);
         samples.mapv_inplace(|v| v % 2000);
         let recording = written(&path, &samples, vec![marker("Stimulus", "S  1", 0, 1)]);
-        let png = EegPlot::default().to_png(&recording).unwrap();
+        let png = EegPlot::default().draw(&recording, Format::Png).unwrap();
         if n_samples >= 3000 {
             let columns = blue_columns(&png, 50..638);
             assert!(columns.len() > 1500, "{n_samples}: {}", columns.len());
@@ -94,7 +95,7 @@ fn odd_shapes_and_names_draw() {
     let many = wave(500, 30);
     let many = written(&folder.path().join("many.vhdr"), &many, vec![]);
     let plot = EegPlot { width: 500, ..EegPlot::default() };
-    let png = plot.to_png(&many).unwrap();
+    let png = plot.draw(&many, Format::Png).unwrap();
     keep("five_hundred", &png);
     assert_eq!(size(&png).1, 8192);
     let mut info = many.pick_channels(&["C1", "C2"]).unwrap().info().clone();
@@ -105,7 +106,7 @@ fn odd_shapes_and_names_draw() {
         let recording = Recording::from_volts(info.clone(), volts).unwrap();
         for (width, height) in [(64, 64), (1800, 700)] {
             let plot = EegPlot { width, height, ..EegPlot::default() };
-            assert!(plot.to_png(&recording).is_ok(), "{value} {width}x{height}");
+            assert!(plot.draw(&recording, Format::Png).is_ok(), "{value} {width}x{height}");
         }
     }
 }
@@ -123,8 +124,21 @@ fn recordings_with_offsets_missing_values_and_other_units_draw() {
     ];
     for name in names {
         let recording = read(&folder.join("data").join(format!("{name}.vhdr"))).unwrap();
-        let png = EegPlot::default().to_png(&recording).unwrap();
+        let png = EegPlot::default().draw(&recording, Format::Png).unwrap();
         keep(name.rsplit('/').next().unwrap(), &png);
         assert!(size(&png).1 >= 700, "{name}");
+    }
+}
+
+#[test]
+fn a_plot_with_vectors_has_a_trace_for_each_channel_and_text_that_is_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = written(&folder.path().join("a.vhdr"), &wave(5, 20_000), vec![]);
+    let svg = EegPlot::default().draw(&recording, Format::Svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches("<path ").count(), 5);
+    for text in recording.channel_names().chain(["Time (s)"]) {
+        assert!(svg.contains(&format!(">{text}</text>")), "{text}");
     }
 }

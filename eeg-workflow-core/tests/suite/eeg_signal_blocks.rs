@@ -61,7 +61,7 @@ fn run<'a>(plan: &'a Plan, files: &Path) -> Done<'a> {
 impl Done<'_> {
     fn shown(&self, id: i64) -> Arc<Display> {
         let index = self.plan.index_of(&BlockId::Integer(id)).unwrap();
-        if let Outcome::Failed(error) = self.report.outcome(index) {
+        if let Some(Outcome::Failed(error)) = self.report.outcome(index) {
             panic!("block {id}: {error}");
         }
         Arc::clone(self.report.display(index).unwrap())
@@ -90,7 +90,7 @@ impl Done<'_> {
 
     fn output(&self, id: i64) -> &eeg_workflow_core::block::Value {
         let index = self.plan.index_of(&BlockId::Integer(id)).unwrap();
-        if let Outcome::Failed(error) = self.report.outcome(index) {
+        if let Some(Outcome::Failed(error)) = self.report.outcome(index) {
             panic!("block {id}: {error}");
         }
         self.report.output(index, 0).unwrap()
@@ -106,7 +106,7 @@ impl Done<'_> {
 
     fn failure(&self, id: i64) -> String {
         match self.report.outcome(self.plan.index_of(&BlockId::Integer(id)).unwrap()) {
-            Outcome::Failed(error) => error.to_string(),
+            Some(Outcome::Failed(error)) => error.to_string(),
             other => panic!("block {id}: {other:?}"),
         }
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
     Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
@@ -103,7 +104,11 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
 struct Archive(ModuleRegistry, &'static str);
 
 impl Modules for Archive {
-    fn plan(&self, _: i64, workflow: &Workflow) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+    fn plan(
+        &self,
+        _: OwnerId,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         let plan = workflow.plan(&self.0)?;
         let module = plan.modules()[0].clone();
         Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
@@ -282,10 +287,10 @@ impl JobStore for Steered {
         }
         self.or(|| self.inner.save(id, state))
     }
-    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
         self.or(|| self.inner.delete(owner, id))
     }
-    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>> {
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
         self.or(|| self.inner.delete_finished(owner))
     }
     fn flush(&self) -> Pending<Result<(), StoreError>> {
@@ -296,7 +301,7 @@ impl JobStore for Steered {
     }
     fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, StoreError> {

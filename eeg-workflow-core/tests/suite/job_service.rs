@@ -6,12 +6,13 @@ use crate::support::{jobs, needs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::job::{Deletion, JobError, JobId, JobStatus, MemoryStore, Timestamp};
 use eeg_workflow_core::workflow::Workflow;
 use jobs::{EXAMPLE, Lab, OWNER, document, until};
 use serde_json::json;
 
-const STRANGER: i64 = 2;
+const STRANGER: OwnerId = OwnerId(2);
 
 /// The text without spaces and line breaks outside of strings.
 fn compact(json: &str) -> String {
@@ -435,11 +436,11 @@ fn many_threads_submit_follow_cancel_and_list_at_once() {
         options.save_interval = Duration::from_millis(1);
     });
     lab.probe.open();
-    let (threads, jobs) = (6, 60);
+    let (threads, jobs) = (6_i64, 60);
     let text = document(&["Talk", "Gate", "Pass", "Fail", "Pass"], &[(1, 2), (2, 3), (4, 5)]);
     let workflow = Workflow::from_json(&text).unwrap();
     std::thread::scope(|scope| {
-        for owner in 0..threads {
+        for owner in (0..threads).map(OwnerId) {
             let (service, workflow) = (&lab.service, &workflow);
             scope.spawn(move || {
                 for i in 0..jobs {
@@ -469,7 +470,7 @@ fn many_threads_submit_follow_cancel_and_list_at_once() {
     let counts = lab.service.counts();
     assert_eq!(counts.completed, 0, "each has a block that fails, or is cancelled");
     assert_eq!(counts.failed + counts.cancelled, (threads * jobs).unsigned_abs());
-    for owner in 0..threads {
+    for owner in (0..threads).map(OwnerId) {
         let left = lab.service.list(owner, None, 1_000).unwrap();
         assert!(left.iter().all(|job| job.status.is_final() && job.ended.is_some()));
         assert_eq!(lab.service.delete_finished(owner).unwrap(), left.len());

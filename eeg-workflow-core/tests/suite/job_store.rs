@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::Value;
 use eeg_workflow_core::job::{
     BlockState, JobId, JobState, JobStatus, JobStore, Log, MemoryStore, ModuleUse, NewJob, Phase,
     Shown, Timestamp,
 };
 
-fn new_job(owner: i64, document: &str) -> NewJob {
+fn new_job(owner: OwnerId, document: &str) -> NewJob {
     let digest = ModuleUse { module: "Lab.zip:Lab".to_owned(), digest: "ab12".to_owned() };
     NewJob { owner, started: Timestamp(1_000), document: document.into(), modules: vec![digest] }
 }
 
-fn insert(store: &dyn JobStore, owner: i64) -> JobId {
+fn insert(store: &dyn JobStore, owner: OwnerId) -> JobId {
     store.insert(new_job(owner, "{\"blocks\":[]}")).wait().unwrap()
 }
 
@@ -22,7 +23,7 @@ fn ended(status: JobStatus) -> JobState {
     JobState { status, ended: Some(Timestamp(2_000)), ..JobState::default() }
 }
 
-fn ids(store: &dyn JobStore, owner: i64, before: Option<i64>, limit: usize) -> Vec<i64> {
+fn ids(store: &dyn JobStore, owner: OwnerId, before: Option<i64>, limit: usize) -> Vec<i64> {
     let jobs = store.list(owner, before.map(JobId), limit).unwrap();
     jobs.into_iter().map(|job| job.id.0).collect()
 }
@@ -63,25 +64,25 @@ fn full_state() -> JobState {
 /// What every store must hold.
 fn contract(store: &dyn JobStore) {
     // Numbers grow, whoever the owner is; a new job is queued.
-    let first = insert(store, 1);
-    let others = insert(store, 2);
-    let second = insert(store, 1);
+    let first = insert(store, OwnerId(1));
+    let others = insert(store, OwnerId(2));
+    let second = insert(store, OwnerId(1));
     assert!(first < others && others < second);
     let job = store.get(first).unwrap().unwrap();
-    assert_eq!((job.id, job.owner, job.started), (first, 1, Timestamp(1_000)));
+    assert_eq!((job.id, job.owner, job.started), (first, OwnerId(1), Timestamp(1_000)));
     assert_eq!(&*job.document, "{\"blocks\":[]}");
     assert_eq!(job.modules[0].digest, "ab12");
     assert_eq!(job.state, JobState::default());
     assert!(store.get(JobId(999)).unwrap().is_none());
 
     // Lists: newest first, per owner, in pages.
-    let third = insert(store, 1);
-    assert_eq!(ids(store, 1, None, 10), [third.0, second.0, first.0]);
-    assert_eq!(ids(store, 1, None, 2), [third.0, second.0]);
-    assert_eq!(ids(store, 1, Some(second.0), 2), [first.0]);
-    assert_eq!(ids(store, 1, Some(first.0), 2), [0; 0]);
-    assert_eq!(ids(store, 2, None, 10), [others.0]);
-    assert_eq!(ids(store, 3, None, 10), [0; 0]);
+    let third = insert(store, OwnerId(1));
+    assert_eq!(ids(store, OwnerId(1), None, 10), [third.0, second.0, first.0]);
+    assert_eq!(ids(store, OwnerId(1), None, 2), [third.0, second.0]);
+    assert_eq!(ids(store, OwnerId(1), Some(second.0), 2), [first.0]);
+    assert_eq!(ids(store, OwnerId(1), Some(first.0), 2), [0; 0]);
+    assert_eq!(ids(store, OwnerId(2), None, 10), [others.0]);
+    assert_eq!(ids(store, OwnerId(3), None, 10), [0; 0]);
 
     // A state comes back as it was saved; the last one counts.
     store.save(first, ended(JobStatus::Failed)).wait().unwrap();
@@ -96,13 +97,13 @@ fn contract(store: &dyn JobStore) {
 
     // Only what has ended, and only the owner's, can be deleted.
     store.save(second, ended(JobStatus::Completed)).wait().unwrap();
-    let summary = store.list(1, Some(third), 1).unwrap().remove(0);
+    let summary = store.list(OwnerId(1), Some(third), 1).unwrap().remove(0);
     assert_eq!((summary.status, summary.ended), (JobStatus::Completed, Some(Timestamp(2_000))));
     assert_eq!(store.unfinished().unwrap(), [first, others, third]);
-    assert!(!store.delete(1, first).wait().unwrap());
-    assert!(!store.delete(2, second).wait().unwrap());
-    assert!(store.delete(1, second).wait().unwrap());
-    assert!(!store.delete(1, second).wait().unwrap());
+    assert!(!store.delete(OwnerId(1), first).wait().unwrap());
+    assert!(!store.delete(OwnerId(2), second).wait().unwrap());
+    assert!(store.delete(OwnerId(1), second).wait().unwrap());
+    assert!(!store.delete(OwnerId(1), second).wait().unwrap());
     assert!(store.get(second).unwrap().is_none());
     store.save(second, ended(JobStatus::Failed)).wait().unwrap();
     assert!(store.get(second).unwrap().is_none(), "saving does not bring a job back");
@@ -110,10 +111,10 @@ fn contract(store: &dyn JobStore) {
     // All at once; numbers are not given again.
     store.save(third, ended(JobStatus::Cancelled)).wait().unwrap();
     store.save(others, ended(JobStatus::Completed)).wait().unwrap();
-    assert_eq!(store.delete_finished(1).wait().unwrap(), [third]);
-    assert_eq!(ids(store, 1, None, 10), [first.0]);
-    assert_eq!(ids(store, 2, None, 10), [others.0]);
-    assert!(insert(store, 1) > third);
+    assert_eq!(store.delete_finished(OwnerId(1)).wait().unwrap(), [third]);
+    assert_eq!(ids(store, OwnerId(1), None, 10), [first.0]);
+    assert_eq!(ids(store, OwnerId(2), None, 10), [others.0]);
+    assert!(insert(store, OwnerId(1)) > third);
     store.flush().wait().unwrap();
 }
 
@@ -185,18 +186,18 @@ mod sqlite {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         let store = SqliteStore::open(&path).unwrap();
-        let kept = insert(&store, 1);
-        let deleted = insert(&store, 1);
+        let kept = insert(&store, OwnerId(1));
+        let deleted = insert(&store, OwnerId(1));
         // Not waited for: dropping the store writes what was asked for.
         drop(store.save(kept, full_state()));
         drop(store.save(deleted, ended(JobStatus::Completed)));
-        drop(store.delete(1, deleted));
+        drop(store.delete(OwnerId(1), deleted));
         drop(store);
 
         let store = SqliteStore::open(&path).unwrap();
         assert_eq!(store.get(kept).unwrap().unwrap().state.kept, full_state().kept);
         assert!(store.get(deleted).unwrap().is_none());
-        assert!(insert(&store, 1) > deleted);
+        assert!(insert(&store, OwnerId(1)) > deleted);
     }
 
     #[test]
@@ -204,7 +205,7 @@ mod sqlite {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         let store = SqliteStore::open(&path).unwrap();
-        let ids: Vec<JobId> = (0..20).map(|_| insert(&store, 1)).collect();
+        let ids: Vec<JobId> = (0..20).map(|_| insert(&store, OwnerId(1))).collect();
         let copy = tempdir().unwrap();
         for name in ["jobs.db", "jobs.db-wal"] {
             std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
@@ -220,7 +221,7 @@ mod sqlite {
         let threads: Vec<_> = (0..200)
             .map(|owner| {
                 let store = Arc::clone(&store);
-                thread::spawn(move || insert(&*store, owner))
+                thread::spawn(move || insert(&*store, OwnerId(owner)))
             })
             .collect();
         let mut ids: Vec<JobId> = threads.into_iter().map(|t| t.join().unwrap()).collect();
@@ -229,7 +230,7 @@ mod sqlite {
         assert_eq!(ids.len(), 200);
         // All asked for before any is waited for: hardly more than one commit for them.
         let before = store.statistics().commits;
-        let pending: Vec<_> = (0..200).map(|_| store.insert(new_job(1, "{}"))).collect();
+        let pending: Vec<_> = (0..200).map(|_| store.insert(new_job(OwnerId(1), "{}"))).collect();
         assert!(pending.into_iter().all(|pending| pending.wait().is_ok()));
         store.flush().wait().unwrap();
         let statistics = store.statistics();
@@ -286,7 +287,7 @@ mod sqlite {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("jobs.db")).unwrap();
-        insert(&store, 1);
+        insert(&store, OwnerId(1));
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let entry = entry.unwrap();
             let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
@@ -306,13 +307,15 @@ mod sqlite {
                  BEGIN SELECT RAISE(ABORT, 'refused'); END",
             )
             .unwrap();
-        let pending: Vec<_> =
-            ["a", "bad", "c"].map(|text| store.insert(new_job(1, text))).into_iter().collect();
+        let pending: Vec<_> = ["a", "bad", "c"]
+            .map(|text| store.insert(new_job(OwnerId(1), text)))
+            .into_iter()
+            .collect();
         let results: Vec<_> = pending.into_iter().map(|pending| pending.wait()).collect();
         assert!(results[0].is_ok() && results[2].is_ok());
         let error = results[1].as_ref().unwrap_err();
         assert!(matches!(error, StoreError::Io { .. }), "{error}");
-        assert_eq!(ids(&store, 1, None, 10).len(), 2, "nothing of the bad one is left");
+        assert_eq!(ids(&store, OwnerId(1), None, 10).len(), 2, "nothing of the bad one is left");
         store.flush().wait().unwrap();
         assert_eq!(store.statistics().failures, 1);
     }
@@ -346,9 +349,9 @@ mod sqlite {
         let store = SqliteStore::open(&path).unwrap();
         assert!(store.unfinished().unwrap().is_empty());
         let opened = begun.elapsed();
-        let newest = ids(&store, 0, None, 50);
+        let newest = ids(&store, OwnerId(0), None, 50);
         let begun = Instant::now();
-        assert_eq!(ids(&store, 0, None, 50), newest);
+        assert_eq!(ids(&store, OwnerId(0), None, 50), newest);
         eprintln!("{count} jobs: opened in {opened:?}, newest 50 in {:?}", begun.elapsed());
         assert_eq!((newest.len(), newest[0]), (50, count));
     }

@@ -6,6 +6,7 @@ use crate::support::{lab, needs, zips};
 
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{Display, Execution, Field, PortType, Value};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions, RunOptions, RunStatus};
@@ -150,7 +151,7 @@ fn archives_may_use_other_archives_and_find_them_after_a_restart() {
         let registry = builtin::registry().unwrap();
         ModuleLibrary::open(folder.path(), registry, ArchiveLimits::default()).unwrap()
     };
-    let owner = |id| Owner { id, email: String::new() };
+    let owner = |id| Owner { id: OwnerId(id), email: String::new() };
     let library = open();
     library.install(&owner(1), false, "Base.zip", &zips::module("Base")).unwrap();
     let user = json!({"format": 1, "blocks": [
@@ -166,7 +167,7 @@ fn archives_may_use_other_archives_and_find_them_after_a_restart() {
     drop(library);
     let library = open();
     assert!(library.problems().is_empty());
-    assert!(library.view(1).module("User.zip:User").is_some());
+    assert!(library.view(OwnerId(1)).module("User.zip:User").is_some());
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn a_parameter_can_be_left_for_the_user_to_fill_in() {
     let empty =
         json!({"blocks": [{"id": 1, "type": "Number", "module": "Lab.zip:M"}], "edges": []});
     let invalid = Workflow::from_json(&empty.to_string()).unwrap();
-    let invalid = invalid.plan(&lab.library.view(1)).unwrap_err();
+    let invalid = invalid.plan(&lab.library.view(OwnerId(1))).unwrap_err();
     assert_eq!(invalid.diagnostics[0].code, Code::InvalidParameter);
 }
 
@@ -236,7 +237,7 @@ fn a_plan_keeps_working_when_its_archive_is_removed() {
         json!([constant(1, "1"), {"id": 2, "type": "Mean of two", "module": "Statistics.zip:Statistics"}]),
         json!([edge(1, "output", 2, "a"), edge(1, "output", 2, "b")]),
     );
-    let owner = Owner { id: 1, email: String::new() };
+    let owner = Owner { id: OwnerId(1), email: String::new() };
     lab.library.remove(&owner, "Statistics.zip").unwrap();
     let engine = Engine::new(EngineOptions::default()).unwrap();
     let report = engine.start(&plan, RunOptions::default()).wait();
@@ -324,7 +325,7 @@ fn the_documented_command_makes_an_archive_that_can_be_installed() {
     command.current_dir(modules).args(["-m", "zipfile", "-c"]).arg(&archive).arg("Statistics/");
     assert!(command.status().unwrap().success());
     let lab = Lab::new();
-    let owner = Owner { id: 1, email: String::new() };
+    let owner = Owner { id: OwnerId(1), email: String::new() };
     let bytes = std::fs::read(archive).unwrap();
     let installed = lab.library.install(&owner, false, "Statistics.zip", &bytes).unwrap();
     assert_eq!((installed.blocks, installed.modules.len()), (3, 1));

@@ -6,6 +6,7 @@ use crate::support::zips;
 
 use std::path::Path;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{Catalog, NotFound};
 use eeg_workflow_core::builtin::registry;
 use eeg_workflow_core::module::{
@@ -20,7 +21,7 @@ fn open(folder: &Path) -> ModuleLibrary {
 }
 
 fn owner(id: i64) -> Owner {
-    Owner { id, email: format!("user{id}@lab.org") }
+    Owner { id: OwnerId(id), email: format!("user{id}@lab.org") }
 }
 
 /// The modules that are not built in.
@@ -46,7 +47,7 @@ fn an_installed_module_is_listed_for_its_owner_only() {
     let installed = library.install(&owner(1), false, "Lab.zip", &module("Lab")).unwrap();
     assert_eq!((installed.blocks, &*installed.modules), (1, &["Lab.zip:Lab".to_owned()][..]));
 
-    let view = library.view(1);
+    let view = library.view(OwnerId(1));
     assert_eq!(uploaded(&view), ["Lab.zip:Lab"]);
     let entry = view.module("Lab.zip:Lab").unwrap();
     assert_eq!((&*entry.owner, entry.public), ("user1@lab.org", false));
@@ -55,7 +56,7 @@ fn an_installed_module_is_listed_for_its_owner_only() {
     assert_eq!(view.find("Lab.zip:Lab", "Hundred").unwrap().spec().name(), "Hundred");
     assert_eq!(view.find("Lab.zip:Lab", "Other").err(), Some(NotFound::BlockType));
 
-    let other = library.view(2);
+    let other = library.view(OwnerId(2));
     assert!(uploaded(&other).is_empty());
     assert!(other.module("Lab.zip:Lab").is_none());
     assert_eq!(other.find("Lab.zip:Lab", "Hundred").err(), Some(NotFound::Module));
@@ -67,22 +68,22 @@ fn a_public_module_is_listed_for_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let library = open(folder.path());
     library.install(&owner(1), true, "Lab.zip", &module("Lab")).unwrap();
-    assert_eq!(uploaded(&library.view(2)), ["Lab.zip:Lab"]);
-    assert!(library.view(2).module("Lab.zip:Lab").unwrap().public);
+    assert_eq!(uploaded(&library.view(OwnerId(2))), ["Lab.zip:Lab"]);
+    assert!(library.view(OwnerId(2)).module("Lab.zip:Lab").unwrap().public);
 }
 
 #[test]
 fn a_view_stays_as_it_was_made() {
     let folder = tempfile::tempdir().unwrap();
     let library = open(folder.path());
-    let before = library.view(1);
+    let before = library.view(OwnerId(1));
     library.install(&owner(1), false, "Lab.zip", &module("Lab")).unwrap();
-    let during = library.view(1);
+    let during = library.view(OwnerId(1));
     library.remove(&owner(1), "Lab.zip").unwrap();
     assert!(uploaded(&before).is_empty());
     assert_eq!(uploaded(&during), ["Lab.zip:Lab"]);
     assert!(during.find("Lab.zip:Lab", "Hundred").is_ok());
-    assert!(uploaded(&library.view(1)).is_empty());
+    assert!(uploaded(&library.view(OwnerId(1))).is_empty());
 }
 
 #[test]
@@ -98,9 +99,9 @@ fn archives_are_kept_as_they_were_uploaded_and_survive_a_restart() {
 
     let library = open(folder.path());
     assert!(library.problems().is_empty());
-    assert_eq!(uploaded(&library.view(1)), ["Lab.zip:Lab", "Tools.zip:Tools"]);
-    assert_eq!(uploaded(&library.view(2)), ["Tools.zip:Tools"]);
-    assert!(library.view(1).find("Lab.zip:Lab", "Hundred").is_ok());
+    assert_eq!(uploaded(&library.view(OwnerId(1))), ["Lab.zip:Lab", "Tools.zip:Tools"]);
+    assert_eq!(uploaded(&library.view(OwnerId(2))), ["Tools.zip:Tools"]);
+    assert!(library.view(OwnerId(1)).find("Lab.zip:Lab", "Hundred").is_ok());
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn a_removed_archive_is_gone_after_a_restart_too() {
     assert!(matches!(library.remove(&owner(1), "Other.zip"), Err(RemoveError::NotFound(_))));
     library.remove(&owner(1), "Lab.zip").unwrap();
     assert_eq!(files(folder.path()), ["modules.json"]);
-    assert!(uploaded(&open(folder.path()).view(1)).is_empty());
+    assert!(uploaded(&open(folder.path()).view(OwnerId(1))).is_empty());
     // Its name is free again.
     library.install(&owner(2), false, "Lab.zip", &module("Lab")).unwrap();
 }
@@ -145,7 +146,7 @@ fn a_public_modules_name_is_taken_whoever_has_it() {
     ]);
     exists("Two.zip", &two);
     assert_eq!(files(folder.path()), before);
-    assert_eq!(uploaded(&library.view(2)), ["Probe.zip:Probe"]);
+    assert_eq!(uploaded(&library.view(OwnerId(2))), ["Probe.zip:Probe"]);
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn a_python_module_is_recognised_and_refused() {
     assert!(matches!(&error, InstallError::PythonUnavailable { module } if module == "Snake"));
     assert!(error.to_string().contains("written in Python, which is not run here"), "{error}");
     assert!(files(folder.path()).is_empty());
-    assert!(uploaded(&library.view(1)).is_empty());
+    assert!(uploaded(&library.view(OwnerId(1))).is_empty());
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn nothing_of_a_bad_archive_remains() {
     assert!(matches!(error, InstallError::Manifest(_)), "{error}");
     assert!(files(folder.path()).is_empty());
     assert!(!folder.path().parent().unwrap().join("evil").exists());
-    assert!(uploaded(&library.view(1)).is_empty());
+    assert!(uploaded(&library.view(OwnerId(1))).is_empty());
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn a_broken_archive_on_disk_costs_itself_only() {
     std::fs::remove_file(path(&gone.digest)).unwrap();
 
     let library = open(folder.path());
-    assert_eq!(uploaded(&library.view(1)), ["Tools.zip:Tools"]);
+    assert_eq!(uploaded(&library.view(OwnerId(1))), ["Tools.zip:Tools"]);
     let problems: Vec<_> = library.problems().iter().map(|problem| &*problem.archive).collect();
     assert_eq!(problems, ["Lab.zip", "Gone.zip"]);
     // Their names stay theirs, and they can be removed.
@@ -257,10 +258,12 @@ fn many_can_install_and_look_at_once() {
             scope.spawn(move || {
                 let name = format!("M{i}");
                 library.install(&owner(i), true, &format!("{name}.zip"), &module(&name)).unwrap();
-                assert!(library.view(i).find(&format!("{name}.zip:{name}"), "Hundred").is_ok());
+                assert!(
+                    library.view(OwnerId(i)).find(&format!("{name}.zip:{name}"), "Hundred").is_ok()
+                );
             });
         }
     });
-    assert_eq!(uploaded(&library.view(99)).len(), 8);
-    assert_eq!(uploaded(&open(folder.path()).view(99)).len(), 8);
+    assert_eq!(uploaded(&library.view(OwnerId(99))).len(), 8);
+    assert_eq!(uploaded(&open(folder.path()).view(OwnerId(99))).len(), 8);
 }

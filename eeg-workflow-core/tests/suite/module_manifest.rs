@@ -4,6 +4,7 @@
 
 use crate::support::{lab, zips};
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::module::{InstallError, Owner};
 use eeg_workflow_core::workflow::Code;
 use lab::{ARITHMETIC, Lab, constant, edge, increment, statistics};
@@ -63,7 +64,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
     let lab = Lab::new();
     let refused = |manifest: &str| {
         let entry = zips::file("M/module.json", manifest.as_bytes());
-        let owner = Owner { id: 1, email: String::new() };
+        let owner = Owner { id: OwnerId(1), email: String::new() };
         let error = lab.library.install(&owner, false, "Lab.zip", &zips::archive(&[entry]));
         error.unwrap_err().to_string()
     };
@@ -333,9 +334,9 @@ proptest! {
         }
         let lab = Lab::new();
         match lab.install(&[("M", manifest)]) {
-            Ok(()) => prop_assert!(lab.library.view(1).module("Lab.zip:M").is_some()),
+            Ok(()) => prop_assert!(lab.library.view(OwnerId(1)).module("Lab.zip:M").is_some()),
             Err(InstallError::Manifest(_)) => {
-                prop_assert!(lab.library.view(1).module("Lab.zip:M").is_none());
+                prop_assert!(lab.library.view(OwnerId(1)).module("Lab.zip:M").is_none());
             }
             Err(other) => prop_assert!(false, "{other}"),
         }

@@ -5,7 +5,7 @@
 
 use crate::support::{lab, zips};
 
-use eeg_workflow_core::block::Catalog;
+use eeg_workflow_core::block::{Catalog, OwnerId};
 use eeg_workflow_core::builtin::registry;
 use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner};
 use eeg_workflow_core::workflow::{Code, Workflow};
@@ -32,7 +32,7 @@ impl Library {
     fn install(&self, archive: &str, module: &str, blocks: &[Json]) -> Result<(), InstallError> {
         let manifest = json!({"format": 1, "blocks": blocks}).to_string();
         let entry = zips::file(&format!("{module}/module.json"), manifest.as_bytes());
-        let owner = Owner { id: 1.into(), email: String::new() };
+        let owner = Owner { id: OwnerId(1), email: String::new() };
         self.library.install(&owner, false, archive, &zips::archive(&[entry])).map(drop)
     }
 
@@ -96,11 +96,8 @@ fn the_depth_counts_across_archives() {
     let mut below = (ARITHMETIC.to_owned(), "Constant");
     for i in 0..5 {
         let (archive, module) = (format!("A{i}.zip"), format!("M{i}"));
-        let blocks = [
-            preset("X", &below.0, below.1),
-            preset("Y", &module, "X"),
-            preset("Z", &module, "Y"),
-        ];
+        let blocks =
+            [preset("X", &below.0, below.1), preset("Y", &module, "X"), preset("Z", &module, "Y")];
         library.install(&archive, &module, &blocks).unwrap();
         below = (format!("{archive}:{module}"), "Z");
     }
@@ -134,14 +131,11 @@ fn a_workflow_of_composed_blocks_that_multiply_is_refused() {
         let blocks: Vec<Json> = (0..count).map(block).collect();
         Workflow::from_json(&json!({"blocks": blocks, "edges": []}).to_string()).unwrap()
     };
-    let view = library.library.view(1.into());
+    let view = library.library.view(OwnerId(1));
     assert!(workflow(100).plan(&view).is_ok());
     let error = workflow(101).plan(&view).unwrap_err();
     assert_eq!(error.diagnostics[0].code, Code::TooManyInnerBlocks);
-    assert_eq!(
-        error.to_string(),
-        "the workflow's blocks run 101000 inner blocks (at most 100000)"
-    );
+    assert_eq!(error.to_string(), "the workflow's blocks run 101000 inner blocks (at most 100000)");
 }
 
 #[test]
@@ -160,9 +154,10 @@ fn a_block_that_fails_inside_others_is_named_with_the_path_to_it() {
         "outputs": [{"name": "o", "from": {"block": "q", "port": "o"}}],
     }});
     library.install("Lab.zip", "M", &[outer, inner]).unwrap();
-    let view = library.library.view(1.into());
+    let view = library.library.view(OwnerId(1));
     assert!(view.find("Lab.zip:M", "Outer").is_ok());
-    let document = json!({"blocks": [{"id": 7, "type": "Outer", "module": "Lab.zip:M"}], "edges": []});
+    let document =
+        json!({"blocks": [{"id": 7, "type": "Outer", "module": "Lab.zip:M"}], "edges": []});
     let plan = Workflow::from_json(&document.to_string()).unwrap().plan(&view).unwrap();
     let engine = eeg_workflow_core::engine::Engine::new(Default::default()).unwrap();
     let report = engine.start(&plan, Default::default()).wait();

@@ -7,7 +7,7 @@ use crate::support::zips;
 
 use std::path::Path;
 
-use eeg_workflow_core::block::Catalog;
+use eeg_workflow_core::block::{Catalog, OwnerId};
 use eeg_workflow_core::builtin::registry;
 use eeg_workflow_core::module::{
     ArchiveLimits, Dependent, InstallError, ModuleLibrary, ModuleVersion, NewArchive, Owner,
@@ -22,7 +22,7 @@ fn open(folder: &Path) -> ModuleLibrary {
 }
 
 fn owner(id: i64) -> Owner {
-    Owner { id: id.into(), email: format!("user{id}@lab.org") }
+    Owner { id: OwnerId(id), email: format!("user{id}@lab.org") }
 }
 
 /// An archive of a module with presets: their names, and the modules and types of their targets.
@@ -42,7 +42,7 @@ fn over() -> Vec<u8> {
 }
 
 fn works(library: &ModuleLibrary, user: i64, module: &str, block: &str) -> bool {
-    library.view(user.into()).find(module, block).is_ok()
+    library.view(OwnerId(user)).find(module, block).is_ok()
 }
 
 fn known(archive: &str) -> Dependent {
@@ -75,8 +75,7 @@ fn an_archive_that_lost_another_works_again_when_that_is_installed_again() {
     let library = open(folder.path());
     assert_eq!(library.problems().len(), 1);
     assert!(!works(&library, 1, "Over.zip:Over", "H2"));
-    let installed =
-        library.install(&owner(1), false, "Base.zip", &base("Hundred")).unwrap();
+    let installed = library.install(&owner(1), false, "Base.zip", &base("Hundred")).unwrap();
     assert_eq!(installed.dependents, [known("Over.zip")]);
     assert!(works(&library, 1, "Over.zip:Over", "H2"));
 }
@@ -84,8 +83,10 @@ fn an_archive_that_lost_another_works_again_when_that_is_installed_again() {
 #[test]
 fn several_archives_are_installed_in_whichever_order_they_are_named() {
     let (base, over) = (base("Hundred"), over());
-    let archives =
-        [NewArchive { name: "Over.zip", bytes: &over }, NewArchive { name: "Base.zip", bytes: &base }];
+    let archives = [
+        NewArchive { name: "Over.zip", bytes: &over },
+        NewArchive { name: "Base.zip", bytes: &base },
+    ];
     for order in [[0, 1], [1, 0]] {
         let folder = tempfile::tempdir().unwrap();
         let library = open(folder.path());
@@ -98,8 +99,7 @@ fn several_archives_are_installed_in_whichever_order_they_are_named() {
     // The one that is wrong is named by its position.
     let folder = tempfile::tempdir().unwrap();
     let wrong = [archives[1], NewArchive { name: "Other.zip", bytes: b"no zip" }];
-    let (position, error) =
-        open(folder.path()).install_all(&owner(0), false, &wrong).unwrap_err();
+    let (position, error) = open(folder.path()).install_all(&owner(0), false, &wrong).unwrap_err();
     assert!(position == 1 && matches!(error, InstallError::Archive(_)), "{position}: {error}");
 }
 
@@ -125,18 +125,17 @@ fn a_replaced_archive_is_used_at_once_by_those_that_depend_on_it() {
     let document =
         json!({"blocks": [{"id": 1, "type": "H2", "module": "Over.zip:Over"}], "edges": []});
     let workflow = Workflow::from_json(&document.to_string()).unwrap();
-    let plan = workflow.plan(&library.view(1.into())).unwrap();
+    let plan = workflow.plan(&library.view(OwnerId(1))).unwrap();
 
     let target = ("Hundred", "Arithmetic.zip:Arithmetic", "Addition");
-    let second =
-        library.replace(&owner(1), None, "Base.zip", &presets("Base", &[target])).unwrap();
+    let second = library.replace(&owner(1), None, "Base.zip", &presets("Base", &[target])).unwrap();
     assert_ne!(first.digest, second.digest);
     assert_eq!(second.dependents, [known("Over.zip")]);
     // What was planned keeps the old code, what is planned now has the new one.
     let inputs = |block: &dyn eeg_workflow_core::block::Block| block.spec().inputs().len();
     let old = plan.block(eeg_workflow_core::workflow::BlockIndex(0)).unwrap();
     assert_eq!(inputs(&**old), 0);
-    let view = library.view(1.into());
+    let view = library.view(OwnerId(1));
     assert_eq!(inputs(&**view.find("Over.zip:Over", "H2").unwrap()), 2);
     assert!(view.module("Base.zip:Base").unwrap().public);
 
@@ -147,7 +146,7 @@ fn a_replaced_archive_is_used_at_once_by_those_that_depend_on_it() {
     drop(library);
     let library = open(folder.path());
     assert!(library.problems().is_empty());
-    assert_eq!(library.view(1.into()).versions(["Over.zip:Over"]), versions);
+    assert_eq!(library.view(OwnerId(1)).versions(["Over.zip:Over"]), versions);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
@@ -202,7 +201,7 @@ fn a_private_name_is_neither_taken_nor_told_to_others() {
     assert!(works(&library, 1, "Lab.zip:Base", "Private"));
     assert!(works(&library, 2, "Lab.zip:Base", "Public"));
     assert!(works(&library, 3, "Lab.zip:Base", "Public"));
-    let view = library.view(1.into());
+    let view = library.view(OwnerId(1));
     let listed = view.modules().filter(|entry| entry.archive.is_some());
     assert_eq!(listed.map(|entry| entry.public).collect::<Vec<_>>(), [false]);
     // A public name is taken.
@@ -220,11 +219,11 @@ fn a_module_is_found_by_its_folder_where_its_archive_was_renamed() {
         "edges": [],
     });
     let workflow = Workflow::from_json(&document.to_string()).unwrap();
-    let plan = workflow.plan(&library.view(1.into())).unwrap();
-    let versions = library.view(1.into()).versions(plan.modules().iter().map(String::as_str));
+    let plan = workflow.plan(&library.view(OwnerId(1))).unwrap();
+    let versions = library.view(OwnerId(1)).versions(plan.modules().iter().map(String::as_str));
     assert_eq!(versions[0].module, "lab_blocks_v2.zip:Robust9");
 
-    let message = |user: i64| workflow.plan(&library.view(user.into())).unwrap_err().to_string();
+    let message = |user: i64| workflow.plan(&library.view(OwnerId(user))).unwrap_err().to_string();
     assert_eq!(message(2), "block 1 (Hundred): there is no module \"Robust9.zip:Robust9\"");
     library.install(&owner(2), true, "other.zip", &module("Robust9")).unwrap();
     assert_eq!(
@@ -232,5 +231,5 @@ fn a_module_is_found_by_its_folder_where_its_archive_was_renamed() {
         "block 1 (Hundred): there is no module \"Robust9.zip:Robust9\"; name one of these: \
          \"lab_blocks_v2.zip:Robust9\" (your own), \"other.zip:Robust9\" (of user2@lab.org)"
     );
-    assert!(workflow.plan(&library.view(2.into())).is_ok());
+    assert!(workflow.plan(&library.view(OwnerId(2))).is_ok());
 }

@@ -4,6 +4,7 @@
 
 use crate::support::python_lab;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{PythonRepr, Value};
 use serde_json::json;
 
@@ -398,7 +399,7 @@ class Remember(Block):
     );
     let run = |owner: i64, text: &str| {
         let document = workflow(&[(1, "Remember", json!({"text": text}))], &[]);
-        lab.run_with(&document, |options| options.owner = owner).completed().text(0)
+        lab.run_with(&document, |options| options.owner = OwnerId(owner)).completed().text(0)
     };
     assert_eq!(run(1, "mine"), "['mine']");
     assert_eq!(run(2, "theirs"), "['theirs']");

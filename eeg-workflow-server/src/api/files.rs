@@ -51,7 +51,7 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
         Some(content_type) => receive_only_file(upload, frames, &content_type).await?,
     };
     let entry = place(&app, &user, name, upload).await?;
-    tracing::info!(%request, user = user.id, ?entry, "a file was uploaded");
+    tracing::info!(%request, user = %user.id, ?entry, "a file was uploaded");
     Ok(response::json(StatusCode::CREATED, &entry))
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn upload_many(
     for (name, upload) in received {
         entries.push(place(&app, &user, name, upload).await?);
     }
-    tracing::info!(%request, user = user.id, ?entries, "files were uploaded");
+    tracing::info!(%request, user = %user.id, ?entries, "files were uploaded");
     Ok(response::json(StatusCode::CREATED, &entries))
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Resp
     let request = call.id;
     blocking(&app, move |app| {
         app.files.delete(user.id, &name)?;
-        tracing::info!(%request, user = user.id, ?name, "a file was deleted");
+        tracing::info!(%request, user = %user.id, ?name, "a file was deleted");
         Ok(response::success(StatusCode::OK, "File Deleted"))
     })
     .await

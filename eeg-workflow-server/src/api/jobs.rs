@@ -53,7 +53,7 @@ pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Resp
     let (job, request) = (in_path(&call)?, call.id);
     blocking(&app, move |app| {
         let deletion = app.jobs.delete(user.id, job).map_err(rejected)?;
-        tracing::info!(%request, user = user.id, job = job.0, ?deletion, "a job is deleted");
+        tracing::info!(%request, user = %user.id, job = job.0, ?deletion, "a job is deleted");
         match deletion {
             Deletion::Cancelling => Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled")),
             Deletion::Deleted => Ok(response::success(StatusCode::OK, "Job Deleted")),

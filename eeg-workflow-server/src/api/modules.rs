@@ -56,7 +56,7 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
         let installed =
             app.library.install(&owner, public, &name, &bytes).map_err(install_rejected)?;
         let modules = installed.modules.join(", ");
-        tracing::info!(%request, user = owner.id, modules, digest = %installed.digest, "a module archive was installed");
+        tracing::info!(%request, user = %owner.id, modules, digest = %installed.digest, "a module archive was installed");
         Ok(response::json(StatusCode::OK, &json!({ "new_blocks_length": installed.blocks })))
     })
     .await
@@ -81,7 +81,7 @@ pub(crate) async fn remove(app: Arc<App>, user: User, call: Call) -> Result<Resp
             RemoveError::NotFound(archive) => Rejection::NoSuchModule(archive),
             other => Rejection::unavailable(other),
         })?;
-        tracing::info!(%request, user = owner.id, archive, "a module archive was removed");
+        tracing::info!(%request, user = %owner.id, archive, "a module archive was removed");
         Ok(response::success(StatusCode::OK, "Module Removed"))
     })
     .await

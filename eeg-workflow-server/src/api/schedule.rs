@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::job::{JobError, JobId, Pending};
 use eeg_workflow_core::workflow::{InvalidWorkflow, Workflow};
 use hyper::StatusCode;
@@ -40,13 +41,13 @@ pub(crate) async fn schedule(app: Arc<App>, user: User, call: Call) -> Result<Re
         blocking(&app, move |app| submit(app, owner, &text)).await?
     };
     let job = pending.await.map_err(jobs::rejected)?;
-    tracing::debug!(%request, user = user.id, job = job.0, "a job was accepted");
+    tracing::debug!(%request, user = %user.id, job = job.0, "a job was accepted");
     Ok(response::json_text(StatusCode::OK, format!("{{\"job_id\": {}}}", job.0)))
 }
 
 fn submit(
     app: &App,
-    owner: i64,
+    owner: OwnerId,
     text: &str,
 ) -> Result<Pending<Result<JobId, JobError>>, Rejection> {
     let workflow = Workflow::from_json(text).map_err(Rejection::InvalidWorkflow)?;
@@ -115,7 +116,7 @@ pub(crate) async fn delete_finished(
     let request = call.id;
     blocking(&app, move |app| {
         let deleted = app.jobs.delete_finished(user.id).map_err(jobs::rejected)?;
-        tracing::info!(%request, user = user.id, deleted, "finished jobs were deleted");
+        tracing::info!(%request, user = %user.id, deleted, "finished jobs were deleted");
         Ok(response::json(StatusCode::OK, &json!({ "deleted": deleted })))
     })
     .await

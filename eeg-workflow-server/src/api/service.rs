@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::job::JobStore;
 use hyper::StatusCode;
 use serde_json::json;
@@ -32,7 +33,8 @@ pub(crate) async fn health(app: Arc<App>, _: Call) -> Result<Response, Rejection
         return Err(Rejection::Unavailable("the accounts database does not answer".into()));
     }
     // The owner 0 has no jobs; the store is asked nevertheless.
-    blocking(&app, |app| app.jobs.list(0, None, 1).map_err(Rejection::unavailable)).await?;
+    blocking(&app, |app| app.jobs.list(OwnerId::LOCAL, None, 1).map_err(Rejection::unavailable))
+        .await?;
     Ok(response::json(StatusCode::OK, &json!({ "status": "ok" })))
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn register(app: Arc<App>, call: Call) -> Result<Response, Reje
     let form = call.form(&app, app.limits.form).await?;
     let (email, username) = (form.required("email")?, form.required("username")?);
     let user = app.accounts.register(email, username, form.required("password")?).await?;
-    tracing::info!(user = user.id, "an account was made");
+    tracing::info!(user = %user.id, "an account was made");
     Ok(response::success(StatusCode::CREATED, "New User Created"))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn reset(app: Arc<App>, user: User, call: Call) -> Result<Respo
     let form = call.form(&app, app.limits.form).await?;
     let (current, new) = (form.required("currentPassword")?, form.required("newPassword")?);
     let token = app.accounts.reset(&user, current, new, client).await?;
-    tracing::info!(user = user.id, "a password was changed");
+    tracing::info!(user = %user.id, "a password was changed");
     with_cookie(&app, response::success(StatusCode::OK, "Password Changed"), &token)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use eeg_workflow_core::block::OwnerId;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -53,7 +54,7 @@ pub(crate) enum StoreError {
 /// Somebody with an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
-    pub(crate) id: i64,
+    pub(crate) id: OwnerId,
     pub(crate) email: String,
     pub(crate) username: String,
     pub(crate) is_admin: bool,
@@ -131,7 +132,7 @@ impl AccountStore {
         )?;
         let values = params![email_key(&email), email, username, password, now()];
         let added = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        Ok(added.map(|(id, is_admin)| User { id, email, username, is_admin }))
+        Ok(added.map(|(id, is_admin)| User { id: OwnerId(id), email, username, is_admin }))
     }
 
     /// The account of this e-mail address.
@@ -153,7 +154,7 @@ impl AccountStore {
 
     pub(crate) fn add_token(
         &self,
-        user: i64,
+        user: OwnerId,
         hash: &TokenHash,
         lifetime: Duration,
     ) -> Result<(), StoreError> {
@@ -163,7 +164,7 @@ impl AccountStore {
     /// Sets a password, ends every token of the user, and adds a new one.
     pub(crate) fn change_password(
         &self,
-        user: i64,
+        user: OwnerId,
         password: &str,
         hash: &TokenHash,
         lifetime: Duration,
@@ -171,8 +172,8 @@ impl AccountStore {
         let mut writer = self.writer();
         let transaction = writer.transaction()?;
         transaction
-            .execute("UPDATE users SET password = ?2 WHERE id = ?1", params![user, password])?;
-        transaction.execute("DELETE FROM tokens WHERE user = ?1", [user])?;
+            .execute("UPDATE users SET password = ?2 WHERE id = ?1", params![user.0, password])?;
+        transaction.execute("DELETE FROM tokens WHERE user = ?1", [user.0])?;
         insert_token(&transaction, user, hash, lifetime)?;
         Ok(transaction.commit()?)
     }
@@ -199,18 +200,18 @@ impl AccountStore {
 /// The user in the columns from the second on.
 fn user_in(row: &Row<'_>) -> rusqlite::Result<User> {
     let (id, email, username, is_admin) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-    Ok(User { id, email, username, is_admin })
+    Ok(User { id: OwnerId(id), email, username, is_admin })
 }
 
 fn insert_token(
     connection: &Connection,
-    user: i64,
+    user: OwnerId,
     hash: &TokenHash,
     lifetime: Duration,
 ) -> Result<(), StoreError> {
     connection.execute(
         "INSERT INTO tokens (hash, user, created, expires) VALUES (?1, ?2, ?3, ?4)",
-        params![hash.as_slice(), user, now(), now().saturating_add(seconds(lifetime))],
+        params![hash.as_slice(), user.0, now(), now().saturating_add(seconds(lifetime))],
     )?;
     Ok(())
 }

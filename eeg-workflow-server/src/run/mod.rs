@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use eeg_workflow_core::block::{BlockError, FileRoots};
+use eeg_workflow_core::block::{BlockError, FileRoots, OwnerId};
 use eeg_workflow_core::engine::{Engine, EngineOptions, Event, RunOptions as EngineRun, RunStatus};
 use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
@@ -77,7 +77,8 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     progress.finish();
     let report = run.wait();
     let document = workflow.as_json().into();
-    let job = Job { id: JobId(0), owner: 0, started, document, modules: Vec::new(), state };
+    let job =
+        Job { id: JobId(0), owner: OwnerId::LOCAL, started, document, modules: Vec::new(), state };
     let done = Ended { job, elapsed };
     if options.json {
         let details = done.job.details().map_err(|error| Failure::failed(error.to_string()))?;

@@ -215,3 +215,29 @@ fn logs_are_lines_of_json_with_the_ids_of_requests_and_jobs() {
     assert!(lines.iter().any(|line| line["request"] == *id && line["job"] == 1), "{log}");
     assert!(lines.iter().any(|line| line["request"] == *id && line["status"] == 200), "{log}");
 }
+
+#[test]
+fn times_that_no_clock_can_express_are_for_ever() {
+    let most = u64::MAX.to_string();
+    let mut options = Vec::new();
+    for name in [
+        "--run-deadline",
+        "--block-deadline",
+        "--head-timeout",
+        "--body-timeout",
+        "--token-lifetime",
+        "--grace",
+        "--python-import-timeout",
+        "--python-idle",
+    ] {
+        options.extend([name, most.as_str()]);
+    }
+    let mut server = Server::start(&options);
+    let token = server.user("alice");
+    for _ in 0..2 {
+        let job = server.schedule(&token, &addition());
+        assert_eq!(server.finished(&token, job)["status"], "COMPLETED");
+    }
+    assert_eq!(server.get("/healthz").send().status, 200);
+    assert!(server.terminate().success());
+}

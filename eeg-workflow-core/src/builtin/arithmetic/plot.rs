@@ -2,7 +2,7 @@
 
 use super::Expression;
 use crate::block::{Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType};
-use crate::picture::LineChart;
+use crate::picture::{Format, LineChart};
 
 const POINTS: u32 = 2001;
 const SIZE: (u32, u32) = (1000, 600);
@@ -44,7 +44,7 @@ impl Block for Plot {
         }
         let title = shortened(text.trim());
         let chart = LineChart { title: &title, x_label: "x", y_label: "y", x: &x, y: &y };
-        let png = chart.to_png(SIZE.0, SIZE.1).map_err(BlockError::from_error)?;
+        let png = chart.draw(SIZE.0, SIZE.1, Format::Png).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(Display::graph("plot.png", png)))
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct EegPlotBlock(BlockSpec);
 impl EegPlotBlock {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EEGPlot").family("Visualization");
-        Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
+        Self(with_format(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1)))
     }
 }
 
@@ -28,10 +28,12 @@ impl Block for EegPlotBlock {
         &self.0
     }
 
-    fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let format = format(cx)?;
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let png = EegPlot::default().to_png(&recording).map_err(BlockError::from_error)?;
-        Ok(Outputs::none().show(Display::graph("eeg.png", png)))
+        let picture =
+            EegPlot::default().draw(&recording, format).map_err(BlockError::from_error)?;
+        Ok(Outputs::none().show(shown("eeg", format, picture)))
     }
 }
 

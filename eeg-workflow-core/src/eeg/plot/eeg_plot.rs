@@ -1,14 +1,13 @@
 //! A picture of a whole recording: one trace a channel over time.
 
 use crate::eeg::data::{ChannelKind, Recording};
-use crate::picture::{Align, Axis, Canvas, Color, PictureError};
+use crate::picture::{Align, Axes, Axis, Canvas, Color, Format, PictureError, Rect, Surface};
 
 /// Traces of neighbouring channels differ in colour, so that the eye can follow one.
 const TRACES: [Color; 4] =
     [Color(31, 97, 160), Color(180, 72, 32), Color(44, 120, 66), Color(118, 66, 144)];
 const NAME: f64 = 14.0;
 const SMALL: f64 = 12.0;
-const TITLE: f64 = 20.0;
 /// Lowest lane that keeps a name readable, in pixels.
 const MIN_LANE: f64 = 18.0;
 const TOP: f64 = 48.0;
@@ -63,61 +62,72 @@ enum Trace {
 }
 
 impl EegPlot {
-    /// Draws the recording as a PNG file.
+    /// Draws the recording as a file.
     ///
     /// # Errors
     /// [`PictureError::Size`] when the size is outside what [`Canvas::new`] takes.
-    pub fn to_png(&self, recording: &Recording) -> Result<Vec<u8>, PictureError> {
+    pub fn draw(&self, recording: &Recording, format: Format) -> Result<Vec<u8>, PictureError> {
         let (n_channels, n_samples) = recording.shape();
         let wanted = (n_channels as f64 * MIN_LANE + TOP + BELOW).ceil();
         // As tall as memory allows; after that lanes get lower.
         let tallest = f64::from(Canvas::MAX_SIDE / 2).max(f64::from(self.height));
         let height = f64::from(self.height).max(wanted.min(tallest)) as u32;
-        let mut canvas = Canvas::new(self.width, height)?;
-
-        let mut left: f64 = 60.0;
-        for name in recording.channel_names() {
-            left = left.max(Canvas::text_width(name, NAME)? + 30.0);
-        }
-        let width = f64::from(self.width);
-        let area = Area {
-            left: left.max(120.0).min(width / 3.0).round(),
-            right: (width - RIGHT).max(width / 2.0).round(),
-            top: TOP,
-            bottom: f64::from(height) - BELOW,
+        let mut surface = format.surface(self.width, height)?;
+        let title = self.title_of(recording);
+        let axes = Axes {
+            place: self.place(recording, f64::from(height))?,
+            x: Axis::over([0.0, n_samples as f64 / recording.sfreq()]),
+            y: Axis::over([0.0, n_channels as f64]),
+            title: &title,
+            x_label: "Time (s)",
+            y_label: "",
         };
-        let lanes = lanes(recording, area.width() as usize);
-        area.draw_axis(&mut canvas, n_samples as f64 / recording.sfreq())?;
-        let lane_height = (area.bottom - area.top) / lanes.len().max(1) as f64;
+        axes.draw_x_ticks(&mut *surface, true)?;
+        let lanes = lanes(recording, axes.place.width() as usize);
+        let lane_height = axes.place.height() / lanes.len().max(1) as f64;
         // Lanes lower than a name have one at every second, third … of them.
         let named = (0.8 * MIN_LANE / lane_height).ceil().max(1.0) as usize;
         for (i, lane) in lanes.iter().enumerate() {
-            let place = Area {
-                top: area.top + i as f64 * lane_height,
-                bottom: area.top + (i + 1) as f64 * lane_height,
-                ..area
-            };
-            place.draw_trace(&mut canvas, lane, i == 0);
+            let top = axes.place.top + i as f64 * lane_height;
+            let place = Rect { top, bottom: top + lane_height, ..axes.place };
+            if i > 0 {
+                surface.rect(Rect { bottom: top + 1.0, ..place }, Color::GRID);
+            }
+            lane.draw_trace(&mut *surface, place);
             if i % named == 0 {
-                place.draw_name(&mut canvas, lane)?;
+                lane.draw_name(&mut *surface, place)?;
             }
         }
-        area.draw_scales(&mut canvas, &lanes, lane_height)?;
-        area.draw_marks(&mut canvas, recording)?;
-        let (frame_w, frame_h) = (area.width() as i64 + 1, (area.bottom - area.top) as i64 + 1);
-        canvas.frame(area.left as i64, area.top as i64, frame_w, frame_h, Color::INK);
+        draw_scales(&mut *surface, &lanes, axes.place)?;
+        draw_marks(&mut *surface, recording, &axes)?;
+        axes.draw_frame(&mut *surface)?;
+        surface.file()
+    }
 
-        let title = if self.title.is_empty() {
-            let plural = if n_channels == 1 { "" } else { "s" };
-            let seconds = n_samples as f64 / recording.sfreq();
-            let (rate, seconds) = (rounded(recording.sfreq()), rounded(seconds));
-            format!("EEG: {n_channels} channel{plural}, {seconds} s at {rate} Hz")
-        } else {
-            self.title.clone()
-        };
-        let middle = (area.left + area.right) / 2.0;
-        canvas.text(&title, (middle, TOP / 2.0 - 4.0), TITLE, Align::Center, Color::INK)?;
-        canvas.to_png()
+    fn title_of(&self, recording: &Recording) -> String {
+        if !self.title.is_empty() {
+            return self.title.clone();
+        }
+        let (n_channels, n_samples) = recording.shape();
+        let plural = if n_channels == 1 { "" } else { "s" };
+        let seconds = n_samples as f64 / recording.sfreq();
+        let (rate, seconds) = (rounded(recording.sfreq()), rounded(seconds));
+        format!("EEG: {n_channels} channel{plural}, {seconds} s at {rate} Hz")
+    }
+
+    /// Where the traces are, with room for the longest name beside them.
+    fn place(&self, recording: &Recording, height: f64) -> Result<Rect, PictureError> {
+        let width = f64::from(self.width);
+        let mut left: f64 = 120.0;
+        for name in recording.channel_names() {
+            left = left.max(Canvas::text_width(name, NAME)? + 30.0);
+        }
+        Ok(Rect {
+            left: left.min(width / 3.0).round(),
+            top: TOP,
+            right: (width - RIGHT).max(width / 2.0).round(),
+            bottom: height - BELOW,
+        })
     }
 }
 
@@ -126,143 +136,97 @@ fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
-/// A rectangle in pixels that maps time to its width.
-#[derive(Debug, Clone, Copy)]
-struct Area {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-}
-
-impl Area {
-    fn width(&self) -> f64 {
-        self.right - self.left
-    }
-
-    fn draw_axis(&self, canvas: &mut Canvas, seconds: f64) -> Result<(), PictureError> {
-        let axis = Axis::over([0.0, seconds]);
-        for (value, text) in axis.ticks((self.width() / 120.0).clamp(2.0, 14.0) as usize) {
-            let x = self.left + axis.position(value) * self.width();
-            let height = (self.bottom - self.top) as i64;
-            canvas.fill(x as i64, self.top as i64, 1, height, Color::GRID);
-            canvas.fill(x as i64, self.bottom as i64, 1, 6, Color::INK);
-            canvas.text(&text, (x, self.bottom + 17.0), NAME, Align::Center, Color::INK)?;
-        }
-        let middle = ((self.left + self.right) / 2.0, self.bottom + 42.0);
-        canvas.text("Time (s)", middle, 16.0, Align::Center, Color::INK)
-    }
-
-    fn draw_trace(&self, canvas: &mut Canvas, lane: &Lane, first: bool) {
-        let (height, middle) = (self.bottom - self.top, (self.top + self.bottom) / 2.0);
-        if !first {
-            canvas.fill(self.left as i64, self.top as i64, self.width() as i64, 1, Color::GRID);
-        }
+impl Lane {
+    fn draw_trace(&self, surface: &mut dyn Surface, place: Rect) {
+        let (height, middle) = (place.height(), place.centre().1);
         let y = |value: f64| {
-            let share = ((value - lane.centre) / lane.reach).clamp(-1.0, 1.0);
+            let share = ((value - self.centre) / self.reach).clamp(-1.0, 1.0);
             middle - share * (height / 2.0 - 1.0).max(0.5)
         };
-        match &lane.trace {
-            Trace::Columns(columns) => self.draw_columns(canvas, columns, y, lane.color),
-            Trace::Points(points) => self.draw_points(canvas, points, y, lane.color),
-        }
-    }
-
-    fn draw_name(&self, canvas: &mut Canvas, lane: &Lane) -> Result<(), PictureError> {
-        let (height, middle) = (self.bottom - self.top, (self.top + self.bottom) / 2.0);
-        canvas.text(&lane.name, (self.left - 12.0, middle), NAME, Align::Right, lane.color)?;
-        if height >= 60.0 {
-            let offset = with_unit(lane.centre, &lane.unit, 3);
-            let below = (self.left - 12.0, middle + 18.0);
-            canvas.text(&offset, below, SMALL, Align::Right, Color::GREY)?;
-        }
-        Ok(())
-    }
-
-    /// Each column spans its extremes, and reaches to the one before so that the trace is whole.
-    fn draw_columns(
-        &self,
-        canvas: &mut Canvas,
-        columns: &[(f64, f64)],
-        y: impl Fn(f64) -> f64,
-        color: Color,
-    ) {
-        let mut before: Option<(f64, f64)> = None;
-        for (i, (low, high)) in columns.iter().enumerate() {
-            if !(low.is_finite() && high.is_finite()) {
-                before = None;
-                continue;
+        match &self.trace {
+            Trace::Columns(extremes) => {
+                surface.columns(place.left, &joined(extremes, y), self.color);
             }
-            let (top, bottom) = (y(*high), y(*low));
-            let (old_top, old_bottom) = before.unwrap_or((top, bottom));
-            let (from, to) = (top.min(old_bottom), bottom.max(old_top));
-            canvas.column(self.left as i64 + i as i64, from - 0.6, to + 0.6, color);
-            before = Some((top, bottom));
+            Trace::Points(points) => {
+                let step = place.width() / points.len().max(1) as f64;
+                let point = |(i, value): (usize, &f64)| (place.left + i as f64 * step, y(*value));
+                let line: Vec<_> = points.iter().enumerate().map(point).collect();
+                surface.polyline(&line, 1.3, self.color);
+            }
         }
     }
 
-    fn draw_points(
-        &self,
-        canvas: &mut Canvas,
-        points: &[f64],
-        y: impl Fn(f64) -> f64,
-        color: Color,
-    ) {
-        let step = self.width() / points.len().max(1) as f64;
-        let at = |(i, value): (usize, &f64)| {
-            value.is_finite().then(|| (self.left + i as f64 * step, y(*value)))
+    fn draw_name(&self, surface: &mut dyn Surface, place: Rect) -> Result<(), PictureError> {
+        let (beside, middle) = (place.left - 12.0, place.centre().1);
+        surface.label(&self.name, (beside, middle), NAME, Align::Right, self.color)?;
+        if place.height() < 60.0 {
+            return Ok(());
+        }
+        let offset = with_unit(self.centre, &self.unit, 3);
+        surface.label(&offset, (beside, middle + 18.0), SMALL, Align::Right, Color::GREY)
+    }
+}
+
+/// Each column spans its extremes, and reaches to the one before so that the trace is whole.
+/// NaN where there is a gap.
+fn joined(extremes: &[(f64, f64)], y: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+    let mut before: Option<(f64, f64)> = None;
+    let column = |(low, high): &(f64, f64)| {
+        if !(low.is_finite() && high.is_finite()) {
+            before = None;
+            return (f64::NAN, f64::NAN);
+        }
+        let (top, bottom) = (y(*high), y(*low));
+        let (old_top, old_bottom) = before.replace((top, bottom)).unwrap_or((top, bottom));
+        (top.min(old_bottom) - 0.6, bottom.max(old_top) + 0.6)
+    };
+    extremes.iter().map(column).collect()
+}
+
+/// Above the traces, a stroke where each annotation begins.
+fn draw_marks(
+    surface: &mut dyn Surface,
+    recording: &Recording,
+    axes: &Axes<'_>,
+) -> Result<(), PictureError> {
+    let Rect { left, top, .. } = axes.place;
+    for annotation in recording.annotations() {
+        let x = axes.to_x(annotation.onset).floor();
+        let stroke = Rect { left: x, right: x + 1.0, top: top - 8.0, bottom: top - 1.0 };
+        surface.rect(stroke, Color::GREY);
+    }
+    let text = if recording.annotations().is_empty() { "" } else { "events" };
+    surface.label(text, (left - 12.0, top - 5.0), SMALL, Align::Right, Color::GREY)
+}
+
+/// Beside the traces, a bar for each unit that says how much is how high.
+fn draw_scales(surface: &mut dyn Surface, lanes: &[Lane], place: Rect) -> Result<(), PictureError> {
+    let lane_height = place.height() / lanes.len().max(1) as f64;
+    let mut done: Vec<&str> = Vec::new();
+    for (i, lane) in lanes.iter().enumerate() {
+        if done.contains(&lane.scale.as_str()) {
+            continue;
+        }
+        done.push(&lane.scale);
+        let a_pixel = 2.0 * lane.reach / (lane_height - 2.0).max(1.0);
+        // The largest round amount that fits into the lane, or into two low ones.
+        let room = if lane_height < 40.0 { 2.0 * lane_height } else { lane_height * 0.8 };
+        let amount = round_below(a_pixel * room);
+        let length = amount / a_pixel;
+        let middle = place.top + (i as f64 + 0.5) * lane_height;
+        let top = (middle - length / 2.0).clamp(place.top, (place.bottom - length).max(place.top));
+        let (x, top, bottom) = (place.right + 14.0, top.floor(), (top + length).floor());
+        let mut fill = |left: f64, right: f64, top: f64, bottom: f64| {
+            surface.rect(Rect { left, top, right, bottom }, Color::INK);
         };
-        let mut before = None;
-        for point in points.iter().enumerate().map(at) {
-            if let Some(to) = point {
-                canvas.line(before.unwrap_or(to), to, 1.3, color);
-            }
-            before = point;
-        }
+        fill(x, x + 2.0, top, bottom);
+        fill(x - 4.0, x + 6.0, top, top + 1.0);
+        fill(x - 4.0, x + 6.0, bottom, bottom + 1.0);
+        let beside = (place.right + 24.0, (top + bottom) / 2.0);
+        let text = with_unit(amount, &lane.unit, 0);
+        surface.label(&text, beside, NAME, Align::Left, Color::INK)?;
     }
-
-    /// Above the traces, a stroke where each annotation begins.
-    fn draw_marks(&self, canvas: &mut Canvas, recording: &Recording) -> Result<(), PictureError> {
-        let seconds = recording.n_samples() as f64 / recording.sfreq();
-        for annotation in recording.annotations() {
-            let x = self.left + annotation.onset / seconds * self.width();
-            canvas.fill(x as i64, self.top as i64 - 8, 1, 7, Color::GREY);
-        }
-        let text = if recording.annotations().is_empty() { "" } else { "events" };
-        let beside = (self.left - 12.0, self.top - 5.0);
-        canvas.text(text, beside, SMALL, Align::Right, Color::GREY)
-    }
-
-    /// Beside the traces, a bar for each unit that says how much is how high.
-    fn draw_scales(
-        &self,
-        canvas: &mut Canvas,
-        lanes: &[Lane],
-        lane_height: f64,
-    ) -> Result<(), PictureError> {
-        let mut done: Vec<&str> = Vec::new();
-        for (i, lane) in lanes.iter().enumerate() {
-            if done.contains(&lane.scale.as_str()) {
-                continue;
-            }
-            done.push(&lane.scale);
-            let a_pixel = 2.0 * lane.reach / (lane_height - 2.0).max(1.0);
-            // The largest round amount that fits into the lane, or into two low ones.
-            let room = if lane_height < 40.0 { 2.0 * lane_height } else { lane_height * 0.8 };
-            let amount = round_below(a_pixel * room);
-            let length = amount / a_pixel;
-            let middle = self.top + (i as f64 + 0.5) * lane_height;
-            let top = (middle - length / 2.0).clamp(self.top, (self.bottom - length).max(self.top));
-            let x = self.right as i64 + 14;
-            canvas.fill(x, top as i64, 2, length as i64, Color::INK);
-            canvas.fill(x - 4, top as i64, 10, 1, Color::INK);
-            canvas.fill(x - 4, (top + length) as i64, 10, 1, Color::INK);
-            let beside = (self.right + 24.0, top + length / 2.0);
-            let text = with_unit(amount, &lane.unit, 0);
-            canvas.text(&text, beside, NAME, Align::Left, Color::INK)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The channels with their traces and a scale for each unit.

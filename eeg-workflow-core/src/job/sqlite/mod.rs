@@ -10,7 +10,7 @@ mod writer;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BlockState, Job, JobId, JobState, JobStatus, JobStore, JobSummary, ModuleUse, NewJob, Pending,
-    StoreError, StoreStatistics, Timestamp, kept, lock,
+    StoreError, StoreStatistics, Timestamp, kept,
 };
+use crate::block::OwnerId;
+use crate::sync::Mutex;
 use writer::Writer;
 
 /// A store in an SQLite file. What has resolved survives a loss of power (write-ahead log,
@@ -62,11 +64,11 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let idle = lock(&self.readers).pop();
+        let idle = self.readers.lock().pop();
         let connection = idle.map_or_else(|| self.file.connect_reader(), Ok);
         let connection = connection.map_err(|error| self.file.error(error))?;
         let result = query(&connection).map_err(|error| self.file.error(error));
-        let mut readers = lock(&self.readers);
+        let mut readers = self.readers.lock();
         if readers.len() < IDLE_READERS {
             readers.push(connection);
         }
@@ -80,7 +82,7 @@ impl JobStore for SqliteStore {
             let modules = if job.modules.is_empty() { None } else { Some(to_json(&job.modules)) };
             connection
                 .prepare_cached("INSERT INTO jobs (owner, status, started) VALUES (?1, 0, ?2)")?
-                .execute(params![job.owner, job.started.0])?;
+                .execute(params![job.owner.0, job.started.0])?;
             let id = connection.last_insert_rowid();
             connection
                 .prepare_cached(
@@ -113,10 +115,10 @@ impl JobStore for SqliteStore {
         })
     }
 
-    fn delete(&self, owner: i64, id: JobId) -> Pending<Result<bool, StoreError>> {
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
         self.writer.write(move |connection| {
             let sql = "DELETE FROM jobs WHERE id = ?1 AND owner = ?2 AND status >= 2";
-            let found = connection.prepare_cached(sql)?.execute(params![id.0, owner])? > 0;
+            let found = connection.prepare_cached(sql)?.execute(params![id.0, owner.0])? > 0;
             if found {
                 delete_rest(connection, id)?;
             }
@@ -124,12 +126,12 @@ impl JobStore for SqliteStore {
         })
     }
 
-    fn delete_finished(&self, owner: i64) -> Pending<Result<Vec<JobId>, StoreError>> {
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
         self.writer.write(move |connection| {
             let sql = "DELETE FROM jobs WHERE owner = ?1 AND status >= 2 RETURNING id";
             let ids: Vec<JobId> = connection
                 .prepare_cached(sql)?
-                .query_map([owner], |row| row.get(0).map(JobId))?
+                .query_map([owner.0], |row| row.get(0).map(JobId))?
                 .collect::<Result<_, _>>()?;
             for id in &ids {
                 delete_rest(connection, *id)?;
@@ -154,7 +156,7 @@ impl JobStore for SqliteStore {
 
     fn list(
         &self,
-        owner: i64,
+        owner: OwnerId,
         before: Option<JobId>,
         limit: usize,
     ) -> Result<Vec<JobSummary>, StoreError> {
@@ -165,7 +167,7 @@ impl JobStore for SqliteStore {
         let rows: Vec<(i64, i64, i64, Option<i64>)> = self.read(|connection| {
             connection
                 .prepare_cached(sql)?
-                .query_map([owner, before, limit], |row| row.try_into())?
+                .query_map([owner.0, before, limit], |row| row.try_into())?
                 .collect()
         })?;
         let summary = |(id, code, started, ended): (_, _, _, Option<i64>)| {
@@ -204,7 +206,7 @@ struct Progress {
 }
 
 struct StoredJob {
-    owner: i64,
+    owner: OwnerId,
     status: i64,
     started: i64,
     ended: Option<i64>,
@@ -218,7 +220,7 @@ struct StoredJob {
 impl StoredJob {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            owner: row.get(0)?,
+            owner: OwnerId(row.get(0)?),
             status: row.get(1)?,
             started: row.get(2)?,
             ended: row.get(3)?,

@@ -81,7 +81,9 @@ pub enum ArchiveError {
     #[error("entry {0:?} is encrypted")]
     Encrypted(String),
     /// An entry is compressed by an unsupported method.
-    #[error("entry {entry:?} is compressed as {method}: only stored and deflated entries are supported")]
+    #[error(
+        "entry {entry:?} is compressed as {method}: only stored and deflated entries are supported"
+    )]
     Compression {
         /// The entry.
         entry: String,

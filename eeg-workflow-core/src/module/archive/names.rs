@@ -16,7 +16,11 @@ pub(super) fn check_file_name(name: &str) -> Result<(), ArchiveError> {
 
 /// Checks the path of an entry: `name` as it stands in the archive, `path` without the slash of
 /// a folder.
-pub(super) fn check_path(name: &str, path: &str, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
+pub(super) fn check_path(
+    name: &str,
+    path: &str,
+    limits: &ArchiveLimits,
+) -> Result<(), ArchiveError> {
     let shown = || name.chars().take(limits.name_bytes).collect::<String>();
     if name.len() > limits.name_bytes {
         return Err(ArchiveError::NameTooLong { entry: shown(), limit: limits.name_bytes });

@@ -33,7 +33,9 @@ pub(super) fn check(module: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<(
 fn problem(line: &str) -> Option<String> {
     // A comment starts a line or follows white space.
     let comment = line.match_indices('#').map(|(at, _)| at);
-    let mut comment = comment.filter(|at| line.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with([' ', '\t'])));
+    let mut comment = comment.filter(|at| {
+        line.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with([' ', '\t']))
+    });
     let text = comment.next().and_then(|at| line.get(..at)).unwrap_or(line).trim();
     if text.is_empty() {
         return None;
@@ -42,7 +44,11 @@ fn problem(line: &str) -> Option<String> {
         return Some(format!("the line is longer than {MAX_LINE_BYTES} bytes"));
     }
     let shown: String = text.chars().take(80).collect();
-    let not_allowed = |what: &str| Some(format!("{what} are not allowed, only requirements such as \"numpy>=1.26\": {shown:?}"));
+    let not_allowed = |what: &str| {
+        Some(format!(
+            "{what} are not allowed, only requirements such as \"numpy>=1.26\": {shown:?}"
+        ))
+    };
     // `\r` alone ends a line for pip, and a variable stands for anything.
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Some(format!("the line has a control character: {shown:?}"));
@@ -63,7 +69,10 @@ fn problem(line: &str) -> Option<String> {
         Some((requirement, marker)) => (requirement.trim(), Some(marker.trim())),
         None => (text, None),
     };
-    if requirement.contains(['/', '\\']) || requirement.starts_with('.') || requirement.contains(':') {
+    if requirement.contains(['/', '\\'])
+        || requirement.starts_with('.')
+        || requirement.contains(':')
+    {
         return not_allowed("paths");
     }
     if !is_requirement(requirement) || marker == Some("") {

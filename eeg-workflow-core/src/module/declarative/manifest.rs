@@ -278,8 +278,9 @@ fn card(place: &Place<'_>) -> Result<Option<(u32, u32)>, Problem> {
     let ends = place.text()?.split_once('-');
     let ends = ends.and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?)));
     let ends = ends.filter(|(min, max)| min <= max && (1..=10_000).contains(max));
-    ends.map(Some)
-        .ok_or_else(|| place.problem("must be like \"1-1\": the minimum and the maximum of edges (10000 at most)"))
+    ends.map(Some).ok_or_else(|| {
+        place.problem("must be like \"1-1\": the minimum and the maximum of edges (10000 at most)")
+    })
 }
 
 /// One `{"block", "port"}`, or a list of them.

@@ -93,9 +93,9 @@ pub(super) fn modules_named(archive: &Archive) -> FxHashSet<String> {
         let bytes = module.files.get("module.json").filter(|bytes| bytes.len() <= MAX_BYTES)?;
         Manifest::read(bytes).ok()
     });
-    let uses = manifests.flat_map(|manifest| manifest.blocks).flat_map(|block| {
-        block.implementation.uses().into_iter().map(|(used, _)| used.module)
-    });
+    let uses = manifests
+        .flat_map(|manifest| manifest.blocks)
+        .flat_map(|block| block.implementation.uses().into_iter().map(|(used, _)| used.module));
     let own = |name: &str| {
         let (of, folder) = name.split_once(':').unwrap_or((&archive.name, name));
         of == archive.name && archive.modules.iter().any(|module| module.name == folder)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 
-use super::place::Problem;
 use super::manifest::{BlockType, InnerPort, SubWorkflow};
+use super::place::Problem;
 use super::preset::to_json;
 use crate::block::{
     Block, BlockError, BlockSpec, Cardinality, Catalog, Context, Execution, Inputs, NotFound,

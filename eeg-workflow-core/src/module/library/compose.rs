@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::error::{BrokenArchive, InstallError};
 use super::folder::{Folder, Record};
+use crate::block::OwnerId;
 use crate::module::archive::{Archive, ArchiveLimits, ModuleKind};
 use crate::module::declarative;
 use crate::module::language::ModuleRuntime;
 use crate::module::registry::{Module, ModuleRegistry};
-use crate::module::user_modules::{
-    ModuleEntry, ModuleVersion, Snapshot, UserModules, folder_of,
-};
+use crate::module::user_modules::{ModuleEntry, ModuleVersion, Snapshot, UserModules, folder_of};
 
 /// The maximum length of a chain of archives that depend on each other: their blocks run inside
 /// each other.
@@ -29,7 +28,7 @@ pub(super) struct Stored {
 pub(super) struct Composed {
     pub(super) modules: Vec<Arc<Module>>,
     /// The archives that it depends on directly: their owners and file names.
-    uses: BTreeSet<(i64, String)>,
+    uses: BTreeSet<(OwnerId, String)>,
     depends_on: Arc<[ModuleVersion]>,
     /// One more than the highest level of the archives that it depends on.
     level: usize,
@@ -142,12 +141,12 @@ impl Composer<'_> {
         if level > MAX_LEVEL {
             return Err(InstallError::TooDeep { archive: archive.name.clone(), limit: MAX_LEVEL });
         }
-        let uses = used.iter().filter_map(|entry| {
-            Some((entry.owner_id?, entry.archive.as_deref()?.to_owned()))
-        });
-        let versions = used.iter().flat_map(|entry| {
-            entry.version().into_iter().chain(entry.depends_on.iter().cloned())
-        });
+        let uses = used
+            .iter()
+            .filter_map(|entry| Some((entry.owner_id?, entry.archive.as_deref()?.to_owned())));
+        let versions = used
+            .iter()
+            .flat_map(|entry| entry.version().into_iter().chain(entry.depends_on.iter().cloned()));
         let versions: BTreeSet<ModuleVersion> = versions.collect();
         Ok(Composed {
             modules: modules.into_iter().map(Arc::new).collect(),
@@ -211,7 +210,7 @@ pub(super) fn in_order_of_dependency<T>(
 /// Lets the runtime load the modules that are code, if there are such modules.
 pub(super) fn inspect(
     archive: &Archive,
-    owner: i64,
+    owner: OwnerId,
     runtime: Option<&dyn ModuleRuntime>,
 ) -> Result<Option<serde_json::Value>, InstallError> {
     let code = archive.written_in(ModuleKind::Python).next();

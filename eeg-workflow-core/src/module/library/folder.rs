@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LibraryError;
 use super::{FORMAT, Owner};
+use crate::block::OwnerId;
 use crate::module::archive;
 
 const INDEX: &str = "modules.json";
@@ -37,7 +38,7 @@ impl Record {
     }
 
     /// Whether this is the archive of this owner and name.
-    pub(super) fn is(&self, owner: i64, archive: &str) -> bool {
+    pub(super) fn is(&self, owner: OwnerId, archive: &str) -> bool {
         self.owner.id == owner && self.archive == archive
     }
 }

@@ -6,7 +6,7 @@ mod folder;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ use super::archive::{Archive, ArchiveLimits};
 use super::language::ModuleRuntime;
 use super::registry::ModuleRegistry;
 use super::user_modules::{Snapshot, UserModules, folder_of};
+use crate::block::OwnerId;
+use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
 use compose::{Composer, Stored, dependents, in_order_of_dependency, inspect, snapshot};
 pub use error::{BrokenArchive, Dependent, InstallError, LibraryError, RemoveError};
 use folder::{Folder, Record};
@@ -25,7 +27,7 @@ const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The user's id.
-    pub id: i64,
+    pub id: OwnerId,
     /// The user's e-mail address, as designers show it.
     pub email: String,
 }
@@ -228,8 +230,8 @@ impl ModuleLibrary {
 
     /// The modules that a user may use, as they are now: the built-in ones, the user's own and
     /// the public ones. Cheap.
-    pub fn view(&self, user: i64) -> UserModules {
-        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+    pub fn view(&self, user: OwnerId) -> UserModules {
+        let snapshot = self.snapshot.read();
         UserModules::new(Arc::clone(&snapshot), user)
     }
 
@@ -333,7 +335,7 @@ impl ModuleLibrary {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Stored>> {
-        self.archives.lock().unwrap_or_else(PoisonError::into_inner)
+        self.archives.lock()
     }
 
     fn composer(&self) -> Composer<'_> {
@@ -347,10 +349,9 @@ impl ModuleLibrary {
 
     /// Waits until nobody else installs an archive of this digest.
     fn turn(&self, digest: &str) -> Turn<'_> {
-        let mut installing = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut installing = self.installing.lock();
         while installing.iter().any(|other| other == digest) {
-            let waited = self.installed.wait(installing);
-            installing = waited.unwrap_or_else(PoisonError::into_inner);
+            installing = self.installed.wait(installing);
         }
         installing.push(digest.to_owned());
         Turn { library: self, digest: digest.to_owned() }
@@ -358,16 +359,20 @@ impl ModuleLibrary {
 
     fn publish(&self, archives: &[Stored]) {
         let next = Arc::new(snapshot(&self.builtin, archives));
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
+        *self.snapshot.write() = next;
     }
 }
 
 /// How an archive comes into the library.
 #[derive(Clone, Copy)]
 enum Change {
-    Install { public: bool },
+    Install {
+        public: bool,
+    },
     /// In place of the owner's archive of the same name.
-    Replace { public: Option<bool> },
+    Replace {
+        public: Option<bool>,
+    },
 }
 
 impl Change {
@@ -412,7 +417,7 @@ fn records(archives: &[Stored]) -> Vec<Record> {
 }
 
 /// An archive as this user may know it.
-fn describe(record: &Record, user: i64) -> Dependent {
+fn describe(record: &Record, user: OwnerId) -> Dependent {
     if record.public || record.owner.id == user {
         let (archive, owner) = (record.archive.clone(), record.owner.email.clone());
         Dependent::Known { archive, owner }
@@ -421,7 +426,7 @@ fn describe(record: &Record, user: i64) -> Dependent {
     }
 }
 
-fn describe_dependents(archives: &[Stored], on: &Record, user: i64) -> Vec<Dependent> {
+fn describe_dependents(archives: &[Stored], on: &Record, user: OwnerId) -> Vec<Dependent> {
     let positions = dependents(archives, on).into_iter();
     let dependents = positions.filter_map(|i| archives.get(i));
     dependents.map(|stored| describe(&stored.record, user)).collect()
@@ -436,7 +441,7 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let installing = &self.library.installing;
-        let mut installing = installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut installing = installing.lock();
         installing.retain(|other| *other != self.digest);
         drop(installing);
         self.library.installed.notify_all();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 
@@ -11,6 +11,7 @@ use super::PythonError;
 use super::files::make_folder;
 use super::support::{make_readable, put_in_place};
 use crate::module::{Archive, ModuleKind};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The unpacked archives of a runtime.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Archives {
     }
 
     fn used(&self) -> MutexGuard<'_, FxHashMap<String, Weak<Unpacked>>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        self.used.lock()
     }
 
     /// The archive's Python modules in their folder, which is made if it is not there.

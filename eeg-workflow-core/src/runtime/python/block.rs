@@ -20,6 +20,7 @@ use crate::block::{
     Block, BlockError, BlockErrorKind, BlockSpec, Context, Display, FileError, Inputs, Outputs,
     PortType, Stop, Value,
 };
+use crate::sync::Mutex;
 
 /// Pictures and models of more bytes are refused.
 const MOST_SHOWN: usize = 1 << 30;
@@ -325,7 +326,7 @@ impl PythonBlock {
             is_alone: output.get("alone").and_then(Json::as_bool).unwrap_or(false),
             native,
             files: Arc::clone(files),
-            pickled: std::sync::Mutex::default(),
+            pickled: Mutex::default(),
             is_taken: false,
         }))
     }

@@ -1,7 +1,9 @@
 //! Commands that an operator runs: what they print, within a time.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::deadline::Deadline;
 
 /// How a command ended, and what it said.
 pub(super) struct Output {
@@ -26,12 +28,12 @@ pub(super) fn run(command: &mut Command, most: Duration) -> std::io::Result<Outp
     };
     let out = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
     let errors = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
-    let end = Instant::now() + most;
+    let deadline = Deadline::after(most);
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if Instant::now() >= end {
+        if deadline.has_passed() {
             child.kill()?;
             child.wait()?;
             return Err(std::io::Error::other(format!("no answer within {} s", most.as_secs())));

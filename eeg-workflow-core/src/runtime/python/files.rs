@@ -6,8 +6,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::sync::Mutex;
 use rustc_hash::FxHashMap;
 
 /// Headers are read no further than this.
@@ -111,7 +112,7 @@ impl Shelf {
     /// Puts the files into the folder until what is returned is dropped.
     pub(super) fn stage(self: &Arc<Self>, files: &[StagedFile]) -> io::Result<Staged> {
         let mut staged = Staged { shelf: Arc::clone(self), paths: Vec::new() };
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.links.lock();
         for file in files {
             if let Some((source, count)) = links.get_mut(&file.path) {
                 if *source != file.source {
@@ -159,7 +160,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let mut links = self.shelf.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.shelf.links.lock();
         for path in &self.paths {
             let Some((_, count)) = links.get_mut(path) else { continue };
             *count -= 1;

@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 
 use super::packet;
+use crate::sync::Mutex;
 
 /// What a worker has and others may know: its number, and how many values it holds for them.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Home {
 
     /// The values that the worker is to be told to release with its next request.
     pub(super) fn take_released(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.released.lock())
     }
 
     /// How many values are held there for this process.
@@ -66,7 +66,7 @@ impl Home {
         }
         let message = json!({ "op": "release", "handles": [handle] });
         if packet::send(&self.socket, &message, &[], false).is_err() {
-            self.released.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+            self.released.lock().push(handle);
         }
     }
 }

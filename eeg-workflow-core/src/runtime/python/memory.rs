@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{ArrayD, IxDyn};
 use rustix::fs::{FileType, MemfdFlags};
 
 use crate::huge_pages;
+use crate::sync::Mutex;
 
 /// Floats that are read at a time, where several threads do it.
 const PIECE: usize = 1 << 20;
@@ -135,7 +135,7 @@ pub(super) fn read_array(
     huge_pages::advise(&mut values);
     let pieces: Vec<_> = values.chunks_mut(PIECE).map(|piece| Mutex::new(Some(piece))).collect();
     in_parallel(pieces.len(), |index| {
-        let piece = pieces.get(index).and_then(|piece| piece.lock().ok()?.take());
+        let piece = pieces.get(index).and_then(|piece| piece.lock().take());
         let at = at + 8 * (index * PIECE) as u64;
         read_exact(memory.as_fd(), bytemuck::cast_slice_mut(piece.unwrap_or_default()), at)
     })?;

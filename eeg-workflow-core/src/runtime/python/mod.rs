@@ -40,8 +40,9 @@ use self::lease::NoWorker;
 use self::listing::ListedModule;
 use self::pool::Pool;
 use self::setting::{Code, Setting};
-use self::watch::Deadline;
+use self::watch::Limit;
 use super::sandbox::{Interpreter, Limits, Sandbox};
+use crate::block::OwnerId;
 use crate::module::{Archive, Module, ModuleRuntime, RuntimeError};
 
 /// Settings of a [`PythonRuntime`].
@@ -133,10 +134,14 @@ impl PythonRuntime {
 }
 
 impl ModuleRuntime for PythonRuntime {
-    fn inspect(&self, owner: i64, archive: &Archive) -> Result<serde_json::Value, RuntimeError> {
+    fn inspect(
+        &self,
+        owner: OwnerId,
+        archive: &Archive,
+    ) -> Result<serde_json::Value, RuntimeError> {
         let code = self.code(archive)?;
         // Others may be in the way first; the start itself has a limit of its own.
-        let limit = Deadline::after(self.pool.setting.start_timeout * 2);
+        let limit = Limit::new(self.pool.setting.start_timeout.saturating_mul(2));
         let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {

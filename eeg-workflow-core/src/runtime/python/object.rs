@@ -1,7 +1,7 @@
 //! A value that stays in the worker that made it.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -12,14 +12,15 @@ use super::memory;
 use super::pool::Pool;
 use super::setting::Code;
 use super::watch::Watch;
-use crate::block::{BlockError, Object, Value};
+use crate::block::{BlockError, Object, OwnerId, Value};
+use crate::sync::Mutex;
 
 /// A Python object: in the worker that made it, under a number, until nobody needs it.
 pub(super) struct PythonObject {
     pub(super) home: Arc<Home>,
     pub(super) handle: u64,
     pub(super) code: Arc<Code>,
-    pub(super) owner: i64,
+    pub(super) owner: OwnerId,
     /// The class, for messages.
     pub(super) class: String,
     pub(super) size: usize,
@@ -53,7 +54,7 @@ impl PythonObject {
     /// are several for good: which of them fails must not depend on which is first.
     pub(super) fn has_one_taker(self: &mut Arc<Self>) -> bool {
         let Some(object) = Arc::get_mut(self) else { return false };
-        let pickled = object.pickled.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let pickled = object.pickled.get_mut();
         !matches!(pickled, Some(Err(_)))
     }
 
@@ -63,7 +64,7 @@ impl PythonObject {
         pool: &Arc<Pool>,
         watch: &dyn Watch,
     ) -> Result<Arc<OwnedFd>, Immovable> {
-        let mut pickled = self.pickled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pickled = self.pickled.lock();
         let result = match &*pickled {
             Some(result) => result.clone(),
             None => {

@@ -1,7 +1,7 @@
 //! The workers: who has one, who may have one, and when one is ended.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -11,9 +11,10 @@ use super::files::Shelf;
 use super::home::Home;
 use super::lease::{Lease, NoWorker};
 use super::setting::{Code, Setting};
-use super::watch::{Deadline, Watch};
+use super::watch::{Limit, Watch};
 use super::worker::Worker;
-use crate::block::Stop;
+use crate::block::{OwnerId, Stop};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How often whoever waits for a worker looks whether its run must stop.
 const SLICE: Duration = Duration::from_millis(25);
@@ -29,11 +30,11 @@ const PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     digest: Arc<str>,
-    owner: i64,
+    owner: OwnerId,
 }
 
 impl Key {
-    pub(super) fn new(code: &Code, owner: i64) -> Self {
+    pub(super) fn new(code: &Code, owner: OwnerId) -> Self {
         Self { digest: Arc::clone(&code.digest), owner }
     }
 }
@@ -56,7 +57,7 @@ struct State {
     /// How long a worker of an archive took to start, last time.
     start_times: FxHashMap<Arc<str>, Duration>,
     /// Where all workers of an owner see the same folder of files.
-    shelves: FxHashMap<i64, Weak<Shelf>>,
+    shelves: FxHashMap<OwnerId, Weak<Shelf>>,
 }
 
 struct Entry {
@@ -73,7 +74,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The worker that holds a value, as soon as it is free.
@@ -106,7 +107,7 @@ impl Pool {
     pub(super) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
@@ -156,22 +157,19 @@ impl Pool {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        match self.changed.wait_timeout(state, SLICE) {
-            Ok((state, _)) => state,
-            Err(poisoned) => poisoned.into_inner().0,
-        }
+        self.changed.wait_timeout(state, SLICE).0
     }
 
     /// Starts the worker for which a place was reserved.
     fn start(
         self: &Arc<Self>,
         code: &Arc<Code>,
-        owner: i64,
+        owner: OwnerId,
         id: u64,
         watch: &dyn Watch,
     ) -> Result<Lease, NoWorker> {
         let began = Instant::now();
-        let start = Starting { watch, limit: Deadline::after(self.setting.start_timeout) };
+        let start = Starting { watch, limit: Limit::new(self.setting.start_timeout) };
         let started = self
             .shelf(owner)
             .and_then(|shelf| Worker::start(&self.setting, code, id, shelf, &start));
@@ -197,7 +195,7 @@ impl Pool {
 
     /// The folder of files that all workers of an owner share, where each cannot have its own at
     /// one and the same place.
-    fn shelf(&self, owner: i64) -> Result<Option<Arc<Shelf>>, PythonError> {
+    fn shelf(&self, owner: OwnerId) -> Result<Option<Arc<Shelf>>, PythonError> {
         let folder = self.setting.folder.join("files").join(owner.to_string());
         if self.setting.sandbox.files_path(&folder) != folder {
             return Ok(None);
@@ -301,7 +299,7 @@ impl Pool {
         drop(state);
         drop(gone);
         for (code, owner, id) in starts {
-            let nobody = Deadline::after(self.setting.start_timeout);
+            let nobody = Limit::new(self.setting.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
             drop(self.start(&code, owner, id, &nobody));
         }
@@ -368,7 +366,7 @@ impl State {
 /// Somebody waits for a worker to start: as long as they may, and no longer than a start takes.
 struct Starting<'a> {
     watch: &'a dyn Watch,
-    limit: Deadline,
+    limit: Limit,
 }
 
 impl Watch for Starting<'_> {

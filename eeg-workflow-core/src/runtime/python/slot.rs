@@ -1,7 +1,7 @@
 //! Small numbers, each for one process at a time: a sandbox makes users of them, and what one
 //! user runs is ended together.
 
-use std::sync::{Mutex, PoisonError};
+use crate::sync::Mutex;
 
 /// Those that are in use, by all runtimes of this program.
 static TAKEN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -13,7 +13,7 @@ pub(super) struct Slot(u32);
 impl Slot {
     /// The smallest free one.
     pub(super) fn take() -> Self {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = TAKEN.lock();
         let number = (0..).find(|number| !taken.contains(number)).unwrap_or_default();
         taken.push(number);
         Self(number)
@@ -26,6 +26,6 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).retain(|number| *number != self.0);
+        TAKEN.lock().retain(|number| *number != self.0);
     }
 }

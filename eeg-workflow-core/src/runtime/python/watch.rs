@@ -1,8 +1,9 @@
 //! Who waits for a worker, and how long.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::block::Stop;
+use crate::deadline::Deadline;
 
 /// Whoever waits for an answer: may stop it, and is told what the worker prints.
 pub(super) trait Watch {
@@ -10,21 +11,18 @@ pub(super) trait Watch {
     fn log(&self, line: &str);
 }
 
-/// For a worker that is started for nobody in particular.
-pub(super) struct Deadline {
-    after: Duration,
-    at: Instant,
-}
+/// A worker that is started for nobody in particular: it only has to be in time.
+pub(super) struct Limit(Deadline);
 
-impl Deadline {
-    pub(super) fn after(after: Duration) -> Self {
-        Self { after, at: Instant::now() + after }
+impl Limit {
+    pub(super) fn new(length: Duration) -> Self {
+        Self(Deadline::after(length))
     }
 }
 
-impl Watch for Deadline {
+impl Watch for Limit {
     fn stop(&self) -> Option<Stop> {
-        (Instant::now() >= self.at).then_some(Stop::TimedOut(self.after))
+        self.0.passed().map(Stop::TimedOut)
     }
 
     fn log(&self, _: &str) {}

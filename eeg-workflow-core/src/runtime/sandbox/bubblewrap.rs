@@ -6,7 +6,7 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -16,6 +16,7 @@ use super::identity::Identity;
 use super::process::{Family, open, wait_for_end};
 use super::seccomp::{Walls, filters, to_hex};
 use super::{CORES, ETC, FILES, Launch, real_path};
+use crate::deadline::Deadline;
 
 /// Where `bwrap` is looked for.
 const PROGRAMS: &[&str] =
@@ -146,7 +147,7 @@ impl Bubblewrap {
 
     /// The first process of the namespace that a started `bwrap` makes: all of it ends with it.
     pub(super) fn family(bwrap: Pid, pidfd: BorrowedFd<'_>) -> Result<Family, SandboxError> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Deadline::after(Duration::from_secs(30));
         loop {
             if let Some(&first) = children(bwrap).first()
                 && let Ok(first) = open(first)
@@ -157,7 +158,7 @@ impl Bubblewrap {
             if ended.map_err(SandboxError::Watch)? {
                 return Ok(Family::Namespace(None));
             }
-            if Instant::now() > deadline {
+            if deadline.has_passed() {
                 let message = "it made no namespace within 30 s".to_owned();
                 return Err(SandboxError::Bubblewrap { message });
             }

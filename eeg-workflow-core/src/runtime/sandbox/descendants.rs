@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 
 use super::process::{GRACE, open};
+use crate::deadline::Deadline;
 
 /// Name of the variable that marks a confined process and what it starts.
 pub(super) const MARK: &str = "EEG_WORKFLOW_SANDBOX";
@@ -64,7 +65,7 @@ impl Descendants {
     /// another or hide while the rest is ended; the process itself ends last, as it takes in
     /// orphans.
     pub(super) fn kill(&self) {
-        let deadline = Instant::now() + GRACE;
+        let deadline = Deadline::after(GRACE);
         self.signal_all(Signal::STOP, deadline, |stat| !matches!(stat.state, 'T' | 't' | 'Z'));
         self.signal_all(Signal::KILL, deadline, |stat| stat.id != self.root);
         self.signal_all(Signal::KILL, deadline, |_| true);
@@ -72,9 +73,9 @@ impl Descendants {
 
     /// Signals all that are meant until there are none: none twice, because one whose parent
     /// ends meanwhile can be missed once.
-    fn signal_all(&self, signal: Signal, deadline: Instant, meant: impl Fn(&Stat) -> bool) {
+    fn signal_all(&self, signal: Signal, deadline: Deadline, meant: impl Fn(&Stat) -> bool) {
         let mut none = 0;
-        while none < 2 && Instant::now() < deadline {
+        while none < 2 && !deadline.has_passed() {
             let all = processes();
             let family = self.family(&all);
             let left: Vec<&Stat> =

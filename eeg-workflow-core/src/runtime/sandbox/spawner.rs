@@ -3,10 +3,11 @@
 //! `PR_SET_PDEATHSIG`, by which bubblewrap ends with its parent, means the parent's *thread*. So
 //! all are started by one that lives as long as any of them.
 
+use crate::sync::Mutex;
 use std::io;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -29,7 +30,7 @@ impl Spawner {
     }
 
     fn send(&self, task: Task) -> io::Result<()> {
-        let mut sender = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sender = self.thread.lock();
         if sender.is_none() {
             let (tasks, received) = channel::<Task>();
             thread::Builder::new().name("sandbox".to_owned()).spawn(move || {

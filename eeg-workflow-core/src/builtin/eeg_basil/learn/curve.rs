@@ -1,7 +1,8 @@
 //! The block that draws how a network was trained.
 
 use super::{MODEL, trained};
-use crate::block::{Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType};
+use crate::block::{Block, BlockError, BlockSpec, Context, Inputs, Outputs, PortType};
+use crate::builtin::eeg_basil::plot::{format, shown, with_format};
 use crate::eeg::TrainingPlot;
 
 /// Draws loss and accuracy over the epochs of training.
@@ -12,7 +13,7 @@ impl TrainingCurve {
         let spec = BlockSpec::new("TrainingCurve")
             .family("Visualization")
             .description("Loss and accuracy of each epoch of training");
-        Self(spec.input(MODEL, PortType::MODEL, 1..=1))
+        Self(with_format(spec.input(MODEL, PortType::MODEL, 1..=1)))
     }
 }
 
@@ -21,14 +22,18 @@ impl Block for TrainingCurve {
         &self.0
     }
 
-    fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+    fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
+        let format = format(cx)?;
         let model = trained(&mut inputs)?;
         if model.history().is_empty() {
             let problem = "the model was not trained in epochs in this workflow";
             return Err(BlockError::input(MODEL, problem));
         }
-        let png = TrainingPlot::default().to_png(model.history());
-        Ok(Outputs::none()
-            .show(Display::graph("training.png", png.map_err(BlockError::from_error)?)))
+        let picture = TrainingPlot::default().draw(model.history(), format);
+        Ok(Outputs::none().show(shown(
+            "training",
+            format,
+            picture.map_err(BlockError::from_error)?,
+        )))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{
     Block, BlockError, BlockSpec, Context, Display, Execution, Inputs, Outputs, PortType,
     PythonRepr, Value,
@@ -16,7 +17,7 @@ use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::Workflow;
 use tempfile::TempDir;
 
-pub const OWNER: i64 = 1;
+pub const OWNER: OwnerId = OwnerId(1);
 
 /// What the tests see and steer of the blocks.
 #[derive(Default)]

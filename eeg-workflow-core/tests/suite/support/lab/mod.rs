@@ -1,6 +1,7 @@
 //! A library with the modules `Arithmetic` and `Test`, and documents for it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{BlockSpec, Value};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Report, RunOptions, RunStatus};
@@ -43,7 +44,7 @@ impl Lab {
                 zips::file(&format!("{name}/module.json"), json.to_string().as_bytes())
             })
             .collect();
-        let owner = Owner { id: 1, email: "user@lab.org".into() };
+        let owner = Owner { id: OwnerId(1), email: "user@lab.org".into() };
         self.library.install(&owner, false, archive, &zips::archive(&entries)).map(|_| ())
     }
 
@@ -56,14 +57,14 @@ impl Lab {
     }
 
     pub fn spec(&self, module: &str, block_type: &str) -> BlockSpec {
-        let view = self.library.view(1);
+        let view = self.library.view(OwnerId(1));
         let module = &view.module(module).unwrap().module;
         module.get(block_type).unwrap().spec().clone()
     }
 
     pub fn plan(&self, blocks: Json, edges: Json) -> Plan {
         let document = json!({"blocks": blocks, "edges": edges}).to_string();
-        let plan = Workflow::from_json(&document).unwrap().plan(&self.library.view(1));
+        let plan = Workflow::from_json(&document).unwrap().plan(&self.library.view(OwnerId(1)));
         plan.unwrap_or_else(|invalid| panic!("{:?}", invalid.diagnostics))
     }
 

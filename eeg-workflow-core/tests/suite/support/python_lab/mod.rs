@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{Display, FileRoots, Value};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{
@@ -103,7 +104,7 @@ impl Lab {
     ) -> Result<Installed, InstallError> {
         let entries: Vec<_> =
             files.iter().map(|(path, text)| zips::file(path, text.as_bytes())).collect();
-        let owner = Owner { id: owner, email: format!("user{owner}@lab.org") };
+        let owner = Owner { id: OwnerId(owner), email: format!("user{owner}@lab.org") };
         self.library.install(&owner, true, archive, &zips::archive(&entries))
     }
 
@@ -118,7 +119,7 @@ impl Lab {
 
     pub(crate) fn plan(&self, document: &Json) -> Plan {
         let workflow = Workflow::from_json(&document.to_string()).unwrap();
-        workflow.plan(&self.library.view(1)).unwrap_or_else(|error| panic!("{error:?}"))
+        workflow.plan(&self.library.view(OwnerId(1))).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
     pub(crate) fn run(&self, document: &Json) -> Done {
@@ -132,7 +133,7 @@ impl Lab {
             listener: Some(log.clone()),
             keep: Keep::All,
             files: Some(FileRoots::new(&self.files)),
-            owner: 1,
+            owner: OwnerId(1),
             ..RunOptions::default()
         };
         change(&mut options);
