@@ -141,13 +141,13 @@ fn a_workflow_of_composed_blocks_that_multiply_is_refused() {
 #[test]
 fn a_block_that_fails_inside_others_is_named_with_the_path_to_it() {
     let library = Library::new();
-    let division = json!({"id": "div", "type": "Division", "module": ARITHMETIC});
+    let division = json!({"id": 2, "type": "Division", "module": ARITHMETIC});
     let inner = json!({"name": "Quotient", "workflow": {
         "document": {
-            "blocks": [constant("zero", "0"), division],
-            "edges": [edge("zero", "output", "div", "num1"), edge("zero", "output", "div", "num2")],
+            "blocks": [constant(1, "0"), division],
+            "edges": [edge(1, "output", 2, "num1"), edge(1, "output", 2, "num2")],
         },
-        "outputs": [{"name": "o", "from": {"block": "div", "port": "output"}}],
+        "outputs": [{"name": "o", "from": {"block": 2, "port": "output"}}],
     }});
     let outer = json!({"name": "Outer", "workflow": {
         "document": {"blocks": [{"id": "q", "type": "Quotient", "module": "M"}], "edges": []},
@@ -162,7 +162,7 @@ fn a_block_that_fails_inside_others_is_named_with_the_path_to_it() {
     let engine = eeg_workflow_core::engine::Engine::new(Default::default()).unwrap();
     let report = engine.start(&plan, Default::default()).wait();
     let failures = report.failures();
-    let path = "inner block q (Quotient): inner block div (Division): division by zero";
+    let path = "inner block q (Quotient): inner block 2 (Division): division by zero";
     assert_eq!(failures[0].1.to_string(), path);
     assert_eq!(failures[0].1.details(), path);
 }

@@ -57,7 +57,7 @@ fn one_value_at_an_input_comes_as_itself_and_several_as_a_list() {
         &[(1, constant, json!({"constant value": "3"})), (2, "Echo", json!({}))],
         &[(1, "output", 2, "in")],
     );
-    assert!(lab.run(&one).completed().text(1).contains("('in', '3')"));
+    assert!(lab.run(&one).completed().text(1).contains("('in', 3)"));
     let several = workflow(
         &[
             (1, constant, json!({"constant value": "3"})),
