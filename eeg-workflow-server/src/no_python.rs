@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use eeg_workflow_core::module::{Archive, ModuleRuntime, RuntimeError};
 
-use crate::catalog::Failure;
 use crate::cli::PythonOptions;
-use crate::error::{Rejection, one_line, with_causes};
+use crate::text::{one_line, with_causes};
 
 /// No runtime.
 pub(crate) struct Python;
@@ -42,19 +41,47 @@ impl Python {
     }
 }
 
-pub(crate) fn install_packages(
-    _: &Path,
-    _: PathBuf,
-    _: &Archive,
-    _: impl FnOnce(&Path) -> Result<(), Failure>,
-) -> Result<Option<PathBuf>, Failure> {
-    Err(Failure::usage("Python modules are not run on this system"))
+/// No packages.
+pub(crate) struct Packages;
+
+/// Why packages cannot be installed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PackagesError {
+    #[error("Python modules are not run on this system")]
+    Interpreter(String),
+    #[error("{0}")]
+    #[expect(dead_code, reason = "nothing is tried here")]
+    Failed(String),
+}
+
+impl Packages {
+    pub(crate) fn new(_: &Path, _: PathBuf) -> Result<Self, PackagesError> {
+        Err(PackagesError::Interpreter(String::new()))
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        Path::new("")
+    }
+
+    pub(crate) fn install(&self, _: &Archive) -> Result<Option<PathBuf>, PackagesError> {
+        Ok(None)
+    }
 }
 
 pub(crate) fn details(_: &RuntimeError) -> &str {
     ""
 }
 
-pub(crate) fn rejection(error: &RuntimeError) -> Rejection {
-    Rejection::NoPython(one_line(&with_causes(error.as_ref())))
+/// Why the code of an archive is not taken.
+#[derive(Debug)]
+#[expect(dead_code, reason = "there is one reason here")]
+pub(crate) enum Refusal {
+    NotAllowed(String),
+    BadCode { error: String, details: String },
+    NoRuntime(String),
+    Broken(String),
+}
+
+pub(crate) fn refusal(error: &RuntimeError) -> Refusal {
+    Refusal::NoRuntime(one_line(&with_causes(error.as_ref())))
 }

@@ -10,9 +10,8 @@ use eeg_workflow_core::runtime::python::{PythonError, PythonOptions as Settings,
 use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxError, SandboxKind};
 use serde_json::Value;
 
-use crate::catalog::Failure;
 use crate::cli::{PythonOptions, SandboxChoice};
-use crate::error::{Rejection, one_line, with_causes};
+use crate::text::{one_line, with_causes};
 
 /// A runtime for Python modules that costs nothing until there is one to run: neither a sandbox
 /// is tried out before nor an interpreter started.
@@ -166,26 +165,49 @@ impl ModuleRuntime for Python {
     }
 }
 
-/// The packages that the modules of an archive list, installed into this folder: for which
-/// interpreter, which is told before, and where; nowhere if they list none.
-pub(crate) fn install_packages(
-    interpreter: &Path,
-    folder: PathBuf,
-    archive: &Archive,
-    tell: impl FnOnce(&Path) -> Result<(), Failure>,
-) -> Result<Option<PathBuf>, Failure> {
-    let failed = |error: PythonError| {
-        let text = format!("{}\n{}", with_causes(&error), error.details());
-        Failure::failed(text.trim_end())
-    };
-    // It runs no module.
-    let sandbox = Sandbox::new(SandboxKind::None).map_err(|error| failed(error.into()))?;
-    let settings = Settings::new(on_path(interpreter), folder);
-    let runtime = PythonRuntime::new(settings, sandbox).map_err(failed)?;
-    let interpreter = runtime.interpreter();
-    let interpreter = interpreter.map_err(|error| Failure::usage(with_causes(&error)))?;
-    tell(&interpreter.program)?;
-    runtime.install_packages(archive).map_err(failed)
+/// Installs the packages that modules list, for one interpreter.
+pub(crate) struct Packages {
+    runtime: PythonRuntime,
+    program: PathBuf,
+}
+
+/// Why packages cannot be installed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PackagesError {
+    /// There is no interpreter that can be used.
+    #[error("{0}")]
+    Interpreter(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Packages {
+    /// For this interpreter, into this folder.
+    pub(crate) fn new(interpreter: &Path, folder: PathBuf) -> Result<Self, PackagesError> {
+        // No module is run.
+        let sandbox = Sandbox::new(SandboxKind::None).map_err(|error| failed(&error.into()))?;
+        let settings = Settings::new(on_path(interpreter), folder);
+        let runtime = PythonRuntime::new(settings, sandbox).map_err(|error| failed(&error))?;
+        let found = runtime.interpreter();
+        let found = found.map_err(|error| PackagesError::Interpreter(with_causes(&error)))?;
+        let program = found.program.clone();
+        Ok(Self { runtime, program })
+    }
+
+    /// The interpreter.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Installs what an archive lists: where it is then, or none if the archive lists nothing.
+    pub(crate) fn install(&self, archive: &Archive) -> Result<Option<PathBuf>, PackagesError> {
+        self.runtime.install_packages(archive).map_err(|error| failed(&error))
+    }
+}
+
+fn failed(error: &PythonError) -> PackagesError {
+    let text = format!("{}\n{}", with_causes(error), error.details());
+    PackagesError::Failed(text.trim_end().to_owned())
 }
 
 /// The traceback, or what was printed, of an archive whose code cannot be loaded.
@@ -193,16 +215,29 @@ pub(crate) fn details(error: &RuntimeError) -> &str {
     error.downcast_ref().map_or("", PythonError::details)
 }
 
-/// The answer to an upload of an archive whose code cannot be loaded.
-pub(crate) fn rejection(error: &RuntimeError) -> Rejection {
+/// Why the code of an archive is not taken.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Code would not be confined, which the operator has not allowed.
+    NotAllowed(String),
+    /// Something is wrong with the code itself.
+    BadCode { error: String, details: String },
+    /// No code can be run, for a reason that may be told.
+    NoRuntime(String),
+    /// The same, for a reason that belongs in the log.
+    Broken(String),
+}
+
+/// What an error of the runtime means for whoever uploads an archive.
+pub(crate) fn refusal(error: &RuntimeError) -> Refusal {
     let text = one_line(&with_causes(error.as_ref()));
     match (error.downcast_ref::<PythonError>(), error.downcast_ref::<Unusable>()) {
-        (_, Some(Unusable::Unconfined(_))) => Rejection::CodeNotAllowed(text),
-        (_, Some(Unusable::Runtime(error))) => Rejection::unavailable(error),
+        (_, Some(Unusable::Unconfined(_))) => Refusal::NotAllowed(text),
+        (_, Some(Unusable::Runtime(error))) => Refusal::Broken(with_causes(error)),
         (None | Some(PythonError::Module { .. } | PythonError::Start { .. }), None) => {
-            Rejection::BadCode { error: text, details: details(error).to_owned() }
+            Refusal::BadCode { error: text, details: details(error).to_owned() }
         }
-        (Some(_), None) => Rejection::NoPython(text),
+        (Some(_), None) => Refusal::NoRuntime(text),
     }
 }
 

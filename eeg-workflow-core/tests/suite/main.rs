@@ -40,3 +40,4 @@ mod sandbox;
 mod sandbox_lifetime;
 mod support;
 mod workflow;
+mod workflow_problems;

@@ -4,6 +4,7 @@ mod auth;
 mod command_line;
 mod events;
 mod files;
+mod imports;
 mod limits;
 mod python_commands;
 mod python_modules;

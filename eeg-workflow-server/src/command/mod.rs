@@ -1,0 +1,12 @@
+//! What the program does, one file or folder a command.
+
+mod available_modules;
+pub(crate) mod blocks;
+mod failure;
+mod files;
+pub(crate) mod install;
+mod interrupt;
+pub(crate) mod run;
+pub(crate) mod serve;
+mod telemetry;
+pub(crate) mod validate;

@@ -1,0 +1,183 @@
+//! Outputs that the command line asks for, as files.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use eeg_workflow_core::block::Value;
+use eeg_workflow_core::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
+use eeg_workflow_core::engine::{Keep, Report};
+use eeg_workflow_core::workflow::{BlockIndex, Plan};
+
+use super::npy;
+use crate::cli::Assignment;
+use crate::command::failure::Failure;
+
+/// An output and the file that it goes to.
+pub(super) struct Save {
+    block: BlockIndex,
+    port: usize,
+    /// As the command line has it.
+    name: String,
+    path: PathBuf,
+}
+
+/// Finds the outputs that are to be saved.
+pub(super) fn resolve(saves: &[Assignment], plan: &Plan) -> Result<Vec<Save>, Failure> {
+    let find = |save: &Assignment| {
+        let is_it =
+            |index: &BlockIndex| plan.id(*index).is_some_and(|id| id.to_string() == save.block);
+        let block = plan
+            .indices()
+            .find(is_it)
+            .ok_or_else(|| format!("the workflow has no block {}", save.block))?;
+        let spec = plan.block(block).map(|block| block.spec());
+        let port =
+            spec.and_then(|spec| spec.outputs().iter().position(|output| output.name == save.name));
+        let port =
+            port.ok_or_else(|| format!("block {} has no output \"{}\"", save.block, save.name))?;
+        let name = format!("{}.{}", save.block, save.name);
+        Ok(Save { block, port, name, path: save.value.clone().into() })
+    };
+    let found: Result<Vec<Save>, String> = saves.iter().map(find).collect();
+    found.map_err(|problem| Failure::usage(format!("--save: {problem}")))
+}
+
+/// What the engine must keep for them.
+pub(super) fn keep(saves: &[Save]) -> Keep {
+    Keep::Outputs(saves.iter().map(|save| (save.block, save.port)).collect())
+}
+
+/// Writes them. Those of blocks that did not finish are said to be missing.
+pub(super) fn write(saves: &[Save], report: &Report) -> Result<(), Failure> {
+    for save in saves {
+        let Some(value) = report.output(save.block, save.port) else {
+            eprintln!(
+                "--save {}: there is no output, {} is not written",
+                save.name,
+                save.path.display()
+            );
+            continue;
+        };
+        write_value(&save.path, value)
+            .map_err(|error| Failure::failed(format!("{}: {error}", save.path.display())))?;
+    }
+    Ok(())
+}
+
+/// Arrays and what is made of arrays (recordings: channels × samples; epochs: epochs × channels ×
+/// samples; averages: channels × samples, several averages: averages × channels × samples;
+/// features: vectors × features) as `.npy`, models in the format of the file's ending, other values
+/// as JSON.
+fn write_value(path: &Path, value: &Value) -> io::Result<()> {
+    let create = || File::create(path).map(BufWriter::new);
+    if let Value::Array(array) = value {
+        return npy::write(create()?, array.shape(), array.iter().copied());
+    }
+    if let Some(recording) = value.downcast_ref::<Recording>() {
+        let volts = recording.data();
+        return npy::write(create()?, volts.shape(), volts.iter().copied());
+    }
+    if let Some(epochs) = value.downcast_ref::<Epochs>() {
+        let volts = epochs.data();
+        return npy::write(create()?, volts.shape(), volts.iter().copied());
+    }
+    if let Some(evoked) = value.downcast_ref::<Evoked>() {
+        return npy::write(create()?, evoked.data.shape(), evoked.data.iter().copied());
+    }
+    if let Some(averages) = averages(value) {
+        return write_averages(create, &averages);
+    }
+    if let Some(vectors) = value.downcast_ref::<FeatureVectors>() {
+        let features = vectors.values();
+        return npy::write(create()?, features.shape(), features.iter().copied());
+    }
+    if let Some(model) = value.downcast_ref::<Model>() {
+        let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("onnx") => model.to_onnx(),
+            Some("safetensors") => model.to_safetensors(),
+            _ => {
+                let problem = "a model is saved as .onnx or .safetensors";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            }
+        };
+        return std::fs::write(path, bytes);
+    }
+    let mut text = String::new();
+    push_json(&mut text, value)?;
+    text.push('\n');
+    let mut out = create()?;
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// The averages that a list consists of, such as those of the conditions; None when it holds
+/// anything else, or nothing.
+fn averages(value: &Value) -> Option<Vec<&Evoked>> {
+    let Value::List(items) = value else { return None };
+    let averages: Option<Vec<_>> = items.iter().map(Value::downcast_ref::<Evoked>).collect();
+    averages.filter(|averages| !averages.is_empty())
+}
+
+/// Averages one behind the other, in the order of the list.
+fn write_averages<W: Write>(
+    create: impl FnOnce() -> io::Result<W>,
+    averages: &[&Evoked],
+) -> io::Result<()> {
+    let shape = averages.first().map_or((0, 0), |average| average.shape());
+    if let Some(other) = averages.iter().find(|average| average.shape() != shape) {
+        let shapes = (shape, other.shape());
+        let problem = format!(
+            "averages of different shapes (channels, samples) make no array: {:?} and {:?}",
+            shapes.0, shapes.1
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    let volts = averages.iter().flat_map(|average| average.data.iter().copied());
+    npy::write(create()?, &[averages.len(), shape.0, shape.1], volts)
+}
+
+/// The value as JSON: integers of any size to the last digit; floats that JSON does not know
+/// as null; keys of maps as text.
+fn push_json(text: &mut String, value: &Value) -> io::Result<()> {
+    match value {
+        Value::None => text.push_str("null"),
+        Value::Bool(bool) => text.push_str(if *bool { "true" } else { "false" }),
+        Value::Integer(integer) => text.push_str(&integer.to_string()),
+        Value::BigInteger(integer) => text.push_str(&integer.to_string()),
+        Value::Float(float) => text.push_str(&serde_json::to_string(float)?),
+        Value::Text(string) => text.push_str(&serde_json::to_string(&**string)?),
+        Value::List(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", " });
+                push_json(text, item)?;
+            }
+            text.push(']');
+        }
+        Value::Map(entries) => {
+            text.push('{');
+            for (index, (key, item)) in entries.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", " });
+                let mut name = String::new();
+                match key.as_text() {
+                    Some(key) => name.push_str(key),
+                    None => push_json(&mut name, key)?,
+                }
+                text.push_str(&serde_json::to_string(&name)?);
+                text.push_str(": ");
+                push_json(text, item)?;
+            }
+            text.push('}');
+        }
+        Value::Array(array) => {
+            // Inside of a list: only whole values are arrays of their own.
+            text.push_str(&serde_json::to_string(&array.iter().collect::<Vec<_>>())?);
+        }
+        other => {
+            let problem = format!("a value of type {} cannot be saved", other.type_name());
+            return Err(io::Error::other(problem));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The server from its start to its end.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eeg_workflow_core::builtin;
+use eeg_workflow_core::engine::{Engine, EngineOptions};
+use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
+use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+
+use crate::cli::{ServeOptions, exit};
+use crate::command::telemetry;
+use crate::data_dir::{self, DataDir};
+use crate::http::accounts::{Accounts, Origins};
+use crate::http::connection::{self, ConnectionLimits};
+use crate::http::metrics::Metrics;
+use crate::http::request_id::RequestIds;
+use crate::http::router;
+use crate::http::state::{App, Limits};
+use crate::http::user_files::UserFiles;
+use crate::python::Python;
+use crate::text::with_causes;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Bytes of a form without files: e-mail addresses, passwords, job ids.
+const MAX_FORM: u64 = 64 * 1024;
+/// Large forms, with workflows and archives in them, that are held in memory at once.
+const LARGE_FORMS: usize = 8;
+/// Archives whose code is imported at once.
+const IMPORTS: usize = 4;
+const MAX_HEADERS: usize = 100;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Threads for what waits for a disk. Jobs run elsewhere.
+const BLOCKING_THREADS: usize = 32;
+/// The stack of those threads: none of them goes deep.
+const STACK: usize = 1 << 20;
+
+/// Serves until the process is told to stop.
+pub(crate) fn main(options: ServeOptions) -> ExitCode {
+    if let Err(error) = telemetry::start(&options.log, options.log_format) {
+        eprintln!("--log: {error}");
+        return exit::USAGE.into();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build();
+    let result = runtime.map_err(Failure::from).and_then(|runtime| {
+        let result = runtime.block_on(serve(&options));
+        // Whatever is still reading a disk is not waited for.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the server cannot go on");
+            exit::FAILED.into()
+        }
+    }
+}
+
+async fn serve(options: &ServeOptions) -> Result<(), Failure> {
+    // Before anything else, so that no signal is missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let root = options.data_dir.clone().map_or_else(data_dir::default_root, Ok)?;
+    let data = DataDir::open(root)?;
+    let (stop, stopping) = watch::channel(false);
+    let app = Arc::new(open(options, &data, stopping)?);
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    announce(&listener)?;
+    tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
+    // Says in the log how Python modules are confined; nobody waits for it.
+    let python = app.python.clone();
+    tokio::task::spawn_blocking(move || python.prepare());
+
+    let grace = seconds(options.grace);
+    let limits = ConnectionLimits {
+        connections: usize::try_from(options.max_connections)?,
+        head: seconds(options.head_timeout),
+        write: seconds(options.body_timeout),
+        head_bytes: MAX_HEAD_BYTES,
+        headers: MAX_HEADERS,
+    };
+    let mut serving = tokio::spawn(connection::serve(app.clone(), listener, limits, grace));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        ended = &mut serving => return Err(ended.err().map_or_else(|| "no longer accepting connections".into(), Failure::from)),
+    }
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    let shutdown = tokio::task::spawn_blocking({
+        let app = app.clone();
+        move || app.jobs.shutdown(grace)
+    });
+    tokio::select! {
+        results = async { tokio::join!(serving, shutdown) } => { results.0?; results.1??; }
+        // Told a second time: what is left is taken up at the next start.
+        _ = terminate.recv() => tracing::warn!("stopped at once"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the stores and starts the engine; unfinished jobs are taken up.
+fn open(
+    options: &ServeOptions,
+    data: &DataDir,
+    stopping: watch::Receiver<bool>,
+) -> Result<App, Failure> {
+    let memory_limit = match options.memory_limit {
+        Some(bytes) => Some(usize::try_from(bytes.0)?),
+        None => None,
+    };
+    let engine = Engine::new(EngineOptions {
+        threads: options.threads.map(usize::from),
+        memory_limit,
+        ..EngineOptions::default()
+    })?;
+    let limits = ArchiveLimits {
+        archive_bytes: usize::try_from(options.max_archive.0)?,
+        ..ArchiveLimits::default()
+    };
+    let python = Python::new(&options.python, data.python())
+        .with_times(seconds(options.python_import_timeout), seconds(options.python_idle));
+    let python = Arc::new(python);
+    let library = ModuleLibrary::open_with(
+        &data.modules(),
+        builtin::registry()?,
+        limits.clone(),
+        python.for_library(),
+    )?;
+    for broken in library.problems() {
+        let (archive, error) = (&broken.archive, with_causes(&broken.error));
+        tracing::warn!(archive, error, "a module archive cannot be used");
+    }
+    let library = Arc::new(library);
+    let job_store = Arc::new(SqliteStore::open(data.jobs())?);
+    let max_running = usize::try_from(options.max_runs)?;
+    let jobs = JobService::open(
+        engine.clone(),
+        job_store.clone(),
+        library.clone(),
+        JobOptions {
+            artifacts: data.artifacts(),
+            files: Some(data.files()),
+            run_deadline: options.run_deadline.map(seconds),
+            block_deadline: options.block_deadline.map(seconds),
+            max_running,
+            // Nobody holds up all others.
+            max_running_per_owner: max_running.div_ceil(2),
+            ..JobOptions::default()
+        },
+    )?;
+    let token_lifetime = seconds(options.token_lifetime);
+    Ok(App {
+        accounts: Accounts::open(&data.accounts(), token_lifetime)?,
+        jobs,
+        job_store,
+        engine,
+        library,
+        python,
+        python_uploads: options.python_uploads,
+        imports: Arc::new(Semaphore::new(IMPORTS)),
+        files: UserFiles::open(data.files(), options.files_quota.0)?,
+        metrics: Metrics::new(router::labels()),
+        limits: Limits {
+            form: MAX_FORM,
+            workflow: options.max_workflow.0,
+            archive: limits,
+            file: options.max_file.0,
+            idle: seconds(options.body_timeout),
+        },
+        large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
+        origins: Origins::new(&options.origin),
+        behind_proxy: options.behind_proxy,
+        stopping,
+        request_ids: RequestIds::new()?,
+    })
+}
+
+/// The one line on standard output: the address, for whoever started the server.
+fn announce(listener: &TcpListener) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{}", listener.local_addr()?)?;
+    out.flush()
+}
+
+/// That many seconds, but no longer than the clocks of tokio and hyper can express: to them more
+/// than thirty years are for ever.
+fn seconds(count: u64) -> Duration {
+    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
+    Duration::from_secs(count.min(FOR_EVER))
+}

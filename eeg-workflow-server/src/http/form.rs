@@ -1,0 +1,169 @@
+//! Forms: multipart, urlencoded and JSON bodies, all read into one [`Form`].
+
+use bytes::{Bytes, BytesMut};
+use eeg_workflow_core::workflow::RawObject;
+use multer::{Constraints, Multipart, SizeLimit};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::http::frames::{BodyError, Frames};
+use crate::http::rejection::Rejection;
+
+/// A form of more parts than this is refused.
+const MAX_PARTS: usize = 256;
+
+/// A form: parts with names, some of them files.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    parts: Vec<Part>,
+    /// The whole text, when the body was JSON.
+    json: Option<Bytes>,
+    /// The place in memory that a large form takes.
+    #[expect(dead_code, reason = "held for its drop")]
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// One part of a form.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) file_name: Option<String>,
+    pub(crate) content: Bytes,
+}
+
+impl Form {
+    /// Reads all of it, whatever of the known types it has.
+    pub(crate) async fn read(
+        frames: Frames,
+        media_type: Option<&str>,
+        content_type: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        match media_type {
+            Some("multipart/form-data") => {
+                Self::read_multipart(frames, content_type.unwrap_or_default()).await
+            }
+            Some("application/x-www-form-urlencoded") => {
+                Ok(Self::from_urlencoded(&frames.collect().await?))
+            }
+            Some("application/json") => Self::from_json(frames.collect().await?),
+            other => {
+                // A request without any body has an empty form.
+                if frames.collect().await?.is_empty() {
+                    return Ok(Self::default());
+                }
+                Err(Rejection::UnsupportedMediaType(other.unwrap_or("unknown").into()))
+            }
+        }
+    }
+
+    /// The same form, which holds its place until it is dropped.
+    pub(crate) fn holding(self, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { place, ..self }
+    }
+
+    async fn read_multipart(frames: Frames, content_type: &str) -> Result<Self, Rejection> {
+        let mut multipart = multipart(frames, content_type)?;
+        let mut parts = Vec::new();
+        while let Some(mut field) = multipart.next_field().await? {
+            if parts.len() == MAX_PARTS {
+                return Err(Rejection::BadBody(format!("the form has over {MAX_PARTS} parts")));
+            }
+            let name = field.name().unwrap_or_default().to_owned();
+            let file_name = field.file_name().map(str::to_owned);
+            let mut content = field.chunk().await?.unwrap_or_default();
+            if let Some(next) = field.chunk().await? {
+                let mut all = BytesMut::from(content);
+                all.extend_from_slice(&next);
+                while let Some(more) = field.chunk().await? {
+                    all.extend_from_slice(&more);
+                }
+                content = all.freeze();
+            }
+            parts.push(Part { name, file_name, content });
+        }
+        Ok(Self { parts, ..Self::default() })
+    }
+
+    fn from_urlencoded(bytes: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(bytes).take(MAX_PARTS);
+        let part = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| Part {
+            name: name.into_owned(),
+            file_name: None,
+            content: value.into_owned().into(),
+        };
+        Self { parts: pairs.map(part).collect(), ..Self::default() }
+    }
+
+    /// A JSON object is a form too: texts as they are, anything else as its JSON text.
+    fn from_json(bytes: Bytes) -> Result<Self, Rejection> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let members: RawObject<'_> = serde_json::from_slice(&bytes).map_err(|error| {
+            Rejection::BadBody(format!("the body is not a JSON object: {error}"))
+        })?;
+        let mut parts = Vec::with_capacity(members.0.len());
+        for (name, value) in members.0 {
+            let content = match serde_json::from_str::<String>(value.get()) {
+                Ok(text) => text.into(),
+                Err(_) => Bytes::copy_from_slice(value.get().as_bytes()),
+            };
+            parts.push(Part { name: name.into_owned(), file_name: None, content });
+        }
+        Ok(Self { parts, json: Some(bytes), place: None })
+    }
+
+    /// The part of this name.
+    pub(crate) fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+
+    /// The text of the part of this name; a file of that name counts too.
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<&str>, Rejection> {
+        let Some(part) = self.part(name) else { return Ok(None) };
+        std::str::from_utf8(&part.content).map(Some).map_err(|error| Rejection::BadField {
+            field: name,
+            problem: format!("is not UTF-8 text at byte {}", error.valid_up_to()),
+        })
+    }
+
+    /// As [`Form::text`], for a part that must be there.
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, Rejection> {
+        self.text(name)?.ok_or(Rejection::MissingField(name))
+    }
+
+    /// The whole body as it came, when it was JSON.
+    pub(crate) fn json_text(&self) -> Option<&str> {
+        self.json.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+}
+
+/// The parts of a multipart body, one after the other.
+pub(crate) fn multipart(
+    frames: Frames,
+    content_type: &str,
+) -> Result<Multipart<'static>, Rejection> {
+    let boundary = multer::parse_boundary(content_type)
+        .map_err(|error| Rejection::BadBody(format!("the multipart body: {error}")))?;
+    let limit = frames.limit();
+    let sizes = SizeLimit::new().whole_stream(limit).per_field(limit);
+    Ok(Multipart::with_constraints(frames, boundary, Constraints::new().size_limit(sizes)))
+}
+
+impl From<multer::Error> for Rejection {
+    fn from(error: multer::Error) -> Self {
+        match error {
+            multer::Error::FieldSizeExceeded { limit, field_name } => Self::TooLarge {
+                what: format!("the field \"{}\"", field_name.unwrap_or_default()),
+                limit,
+            },
+            multer::Error::StreamSizeExceeded { limit } => {
+                Self::TooLarge { what: "the body".into(), limit }
+            }
+            multer::Error::StreamReadFailed(cause) => match cause.downcast::<BodyError>() {
+                Ok(error) => (*error).into(),
+                Err(_) => Self::BodyCutOff,
+            },
+            other => Self::BadBody(format!("the multipart body is malformed: {other}")),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The server's interface over HTTP, from the sockets to the resources.
+//!
+//! Imports run one way: `connection` → `router` → `resources` → `form`, `download` → `state` →
+//! `accounts`, `user_files`, `metrics` → `rejection` → `response`.
+
+pub(crate) mod accounts;
+pub(crate) mod connection;
+mod download;
+mod form;
+mod frames;
+pub(crate) mod metrics;
+mod rejection;
+mod request;
+pub(crate) mod request_id;
+mod resources;
+mod response;
+pub(crate) mod router;
+pub(crate) mod state;
+pub(crate) mod user_files;

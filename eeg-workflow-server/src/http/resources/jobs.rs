@@ -1,0 +1,78 @@
+//! Single jobs.
+
+use std::sync::Arc;
+
+use eeg_workflow_core::job::{Deletion, JobError, JobId};
+use hyper::StatusCode;
+
+use crate::http::accounts::User;
+use crate::http::form::Form;
+use crate::http::rejection::Rejection;
+use crate::http::request::Call;
+use crate::http::response::{self, Response};
+use crate::http::state::{App, blocking};
+
+/// The details of the job in the field `jobId`.
+pub(crate) async fn details_by_form(
+    app: Arc<App>,
+    user: User,
+    call: Call,
+) -> Result<Response, Rejection> {
+    let form = call.form(&app, app.limits.form).await?;
+    by_form(app, user, &form).await
+}
+
+/// As [`details_by_form`], for a form that was read.
+pub(crate) async fn by_form(app: Arc<App>, user: User, form: &Form) -> Result<Response, Rejection> {
+    let text = form.required("jobId")?.trim();
+    let job = text.parse().map(JobId).map_err(|_| Rejection::BadField {
+        field: "jobId",
+        problem: "is not the number of a job".into(),
+    })?;
+    send_details(&app, &user, job).await
+}
+
+/// The details of the job in the address.
+pub(crate) async fn details(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
+    let job = in_path(&call)?;
+    send_details(&app, &user, job).await
+}
+
+async fn send_details(app: &Arc<App>, user: &User, job: JobId) -> Result<Response, Rejection> {
+    let owner = user.id;
+    blocking(app, move |app| {
+        let details = app.jobs.details(owner, job).map_err(rejected)?;
+        let details = details.ok_or(Rejection::NoSuchJob)?;
+        Ok(response::json_text(StatusCode::OK, details))
+    })
+    .await
+}
+
+/// Cancels a job that runs; deletes one that has finished.
+pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
+    let (job, request) = (in_path(&call)?, call.id);
+    blocking(&app, move |app| {
+        let deletion = app.jobs.delete(user.id, job).map_err(rejected)?;
+        tracing::info!(%request, user = %user.id, job = job.0, ?deletion, "a job is deleted");
+        match deletion {
+            Deletion::Cancelling => Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled")),
+            Deletion::Deleted => Ok(response::success(StatusCode::OK, "Job Deleted")),
+            Deletion::NotFound => Err(Rejection::NoSuchJob),
+        }
+    })
+    .await
+}
+
+/// The job that the first name of the address stands for.
+pub(crate) fn in_path(call: &Call) -> Result<JobId, Rejection> {
+    call.parameter(0).parse().map(JobId).map_err(|_| Rejection::NoSuchJob)
+}
+
+/// The answer when the job service fails.
+pub(crate) fn rejected(error: JobError) -> Rejection {
+    match error {
+        JobError::TooManyJobs { limit } => Rejection::TooManyJobs(limit),
+        JobError::ShuttingDown => Rejection::ShuttingDown,
+        other => Rejection::unavailable(other),
+    }
+}

@@ -1,0 +1,108 @@
+//! What every handler works with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eeg_workflow_core::engine::Engine;
+use eeg_workflow_core::job::{JobService, SqliteStore};
+use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
+use hyper::HeaderMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::cli::PythonUploads;
+use crate::http::accounts::{Accounts, Origins};
+use crate::http::metrics::Metrics;
+use crate::http::rejection::Rejection;
+use crate::http::request_id::RequestIds;
+use crate::http::user_files::UserFiles;
+use crate::python::Python;
+
+/// The server's parts.
+pub(crate) struct App {
+    pub(crate) accounts: Accounts,
+    pub(crate) jobs: JobService,
+    /// The same store that the job service has, for its figures.
+    pub(crate) job_store: Arc<SqliteStore>,
+    pub(crate) engine: Engine,
+    pub(crate) library: Arc<ModuleLibrary>,
+    /// What the library runs Python modules with.
+    pub(crate) python: Arc<Python>,
+    pub(crate) python_uploads: PythonUploads,
+    /// Places for archives whose code is being imported.
+    pub(crate) imports: Arc<Semaphore>,
+    pub(crate) files: UserFiles,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Limits,
+    /// Places for large forms, which are held in memory.
+    pub(crate) large_forms: Arc<Semaphore>,
+    pub(crate) origins: Origins,
+    /// Whether the last address in `X-Forwarded-For` is the client's.
+    pub(crate) behind_proxy: bool,
+    /// Becomes true when the server is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) request_ids: RequestIds,
+}
+
+/// What is taken of a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of a form without files.
+    pub(crate) form: u64,
+    /// Bytes of a form with a workflow.
+    pub(crate) workflow: u64,
+    /// What a module archive may hold.
+    pub(crate) archive: ArchiveLimits,
+    /// Bytes of a user's file.
+    pub(crate) file: u64,
+    /// How long a client may send nothing in the middle of a body.
+    pub(crate) idle: Duration,
+}
+
+impl App {
+    /// Resolves when the server is to stop.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // An error means that the server is gone, which ends things too.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Waits for a place for a large form, but not for ever.
+    pub(crate) async fn place_for_form(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        self.place_in(&self.large_forms).await
+    }
+
+    /// The same for importing the code of an archive.
+    pub(crate) async fn place_for_import(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        self.place_in(&self.imports).await
+    }
+
+    async fn place_in(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Rejection> {
+        let place = timeout(self.limits.idle, places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
+        place.map_err(Rejection::unavailable)
+    }
+
+    /// Where a request comes from.
+    pub(crate) fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if !self.behind_proxy {
+            return peer;
+        }
+        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
+    }
+}
+
+/// Runs something that may wait for a disk, away from the threads that serve connections.
+pub(crate) async fn blocking<T: Send + 'static>(
+    app: &Arc<App>,
+    task: impl FnOnce(&App) -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
+    let app = app.clone();
+    let result = tokio::task::spawn_blocking(move || task(&app)).await;
+    result.map_err(Rejection::unavailable)?
+}
