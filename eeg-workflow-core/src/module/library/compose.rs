@@ -86,12 +86,12 @@ impl Composer<'_> {
     /// those that were broken and may not be any more.
     ///
     /// # Errors
-    /// The first archive that worked before and would not work now, and why.
+    /// The position of the first archive that worked before and would not work now, and why.
     pub(super) fn refresh(
         &self,
         archives: &mut [Stored],
         changed: &Record,
-    ) -> Result<(), (Record, InstallError)> {
+    ) -> Result<(), (usize, InstallError)> {
         let dependents = dependents(archives, changed);
         let mut pending = Vec::new();
         for (i, stored) in archives.iter().enumerate() {
@@ -100,7 +100,7 @@ impl Composer<'_> {
             }
             match self.read(&stored.record) {
                 Ok(archive) => pending.push((i, archive)),
-                Err(error) if !stored.is_broken() => return Err((stored.record.clone(), error)),
+                Err(error) if !stored.is_broken() => return Err((i, error)),
                 Err(_) => {}
             }
         }
@@ -112,7 +112,7 @@ impl Composer<'_> {
                         stored.composed = composed;
                     }
                 }
-                Err(error) if !stored.is_broken() => return Err((stored.record.clone(), error)),
+                Err(error) if !stored.is_broken() => return Err((i, error)),
                 Err(_) => {}
             }
         }

@@ -293,15 +293,16 @@ impl ModuleLibrary {
             return Err(InstallError::Circle { archive: record.archive, dependent });
         }
         next.insert(place.unwrap_or(next.len()), new.clone());
-        if let Err((dependent, error)) = composer.refresh(&mut next, &record) {
-            // Those that lost what was removed keep working with that.
-            if old.is_some() {
-                return Err(InstallError::BreaksDependent {
-                    archive: record.archive,
-                    dependent: describe(&dependent, owner.id),
-                    error: Box::new(error),
-                });
-            }
+        // Where nothing is replaced, those that lost an archive of this name keep the one they had.
+        if let Err((dependent, error)) = composer.refresh(&mut next, &record)
+            && old.is_some()
+        {
+            let dependent = next.get(dependent).map(|stored| describe(&stored.record, owner.id));
+            return Err(InstallError::BreaksDependent {
+                archive: record.archive,
+                dependent: dependent.unwrap_or(Dependent::Private),
+                error: Box::new(error),
+            });
         }
         let stored = self.folder.write(&record, bytes);
         if let Err(error) = stored.and_then(|()| self.folder.write_index(records(&next))) {
