@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::parameters;
@@ -216,13 +216,12 @@ impl FileRoots {
         &self.0
     }
 
-    /// The path of an existing file by its name `Home/a/b.eeg`, symbolic links followed only
-    /// while they stay inside the folder. A name without a folder in front is taken as it is.
+    /// The path below the folder that a name stands for: `a/b.eeg` for `Home/a/b.eeg`. The first
+    /// component says whose folder it is; a name of one component has none.
     ///
     /// # Errors
-    /// The name leads outside, or there is no such file.
-    pub fn resolve(&self, name: &str) -> Result<PathBuf, FileError> {
-        use std::path::Component;
+    /// The name leads outside the folder.
+    pub fn path_below(name: &str) -> Result<PathBuf, FileError> {
         let mut parts = Vec::new();
         if name.contains(['\0', '\\']) {
             return Err(FileError::Outside);
@@ -235,8 +234,18 @@ impl FileRoots {
             }
         }
         let below = parts.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&parts);
+        Ok(below.iter().collect())
+    }
+
+    /// The path of an existing file by its name `Home/a/b.eeg`, symbolic links followed only
+    /// while they stay inside the folder. A name without a folder in front is taken as it is.
+    ///
+    /// # Errors
+    /// The name leads outside, or there is no such file.
+    pub fn resolve(&self, name: &str) -> Result<PathBuf, FileError> {
+        let below = Self::path_below(name)?;
         let root = self.0.canonicalize().map_err(|_| FileError::NotFound)?;
-        let path = root.join(below.iter().collect::<PathBuf>());
+        let path = root.join(below);
         let path = path.canonicalize().map_err(|_| FileError::NotFound)?;
         if !path.starts_with(&root) {
             return Err(FileError::Outside);

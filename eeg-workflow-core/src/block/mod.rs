@@ -9,6 +9,7 @@ mod display;
 mod error;
 mod function;
 mod inputs;
+pub mod json;
 pub(crate) mod ledger;
 mod number;
 mod owner;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::json::from_document;
 use super::{BlockSpec, Number, Parameter, PortType, Value};
 
 /// A parameter whose value cannot be read as its declared type.
@@ -44,7 +45,7 @@ impl Parameters {
             let json = given(&parameter.name).unwrap_or(&parameter.default);
             check(parameter, json).unwrap_or_else(|problem| {
                 errors.push(ParameterError { name: parameter.name.clone(), problem });
-                from_json(json)
+                from_document(json)
             })
         });
         (Self(values.collect()), errors)
@@ -58,7 +59,7 @@ impl Parameters {
 
 /// The value as it was given, if it can be read as the parameter's type.
 fn check(parameter: &Parameter, json: &serde_json::Value) -> Result<Value, String> {
-    let value = from_json(json);
+    let value = from_document(json);
     if is_empty(&value) {
         let problem = || "a value is required".to_owned();
         return if parameter.required { Err(problem()) } else { Ok(value) };
@@ -123,25 +124,5 @@ pub(crate) fn items(value: &Value) -> Option<Vec<Value>> {
         Value::Text(text) => Some(text.split(',').map(|part| part.trim().into()).collect()),
         Value::Map(_) | Value::Array(_) | Value::Object(_) => None,
         scalar => Some(vec![scalar.clone()]),
-    }
-}
-
-/// A JSON value as a value, numbers kept exactly where 64 bits hold them.
-pub(crate) fn from_json(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::None,
-        serde_json::Value::Bool(bool) => Value::Bool(*bool),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Integer(integer),
-            None => match number.as_u64() {
-                Some(integer) => num_bigint::BigInt::from(integer).into(),
-                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-            },
-        },
-        serde_json::Value::String(text) => text.as_str().into(),
-        serde_json::Value::Array(items) => items.iter().map(from_json).collect::<Vec<_>>().into(),
-        serde_json::Value::Object(map) => {
-            map.iter().map(|(key, value)| (key.as_str(), from_json(value))).collect()
-        }
     }
 }

@@ -1,27 +1,19 @@
-//! Plain values as JSON text and back, without loss: what a job that is taken up again starts
-//! from.
-//!
-//! `null`, booleans, integers of 64 bits, texts and lists are themselves; the others are
-//! objects of one key: `{"float": "0.1"}` (so that `nan`, `inf` and `-0.0` survive),
-//! `{"integer": "…"}` beyond 64 bits and `{"map": [[key, value], …]}`.
+//! The outputs of blocks as JSON text and back: what a job that is resumed starts from.
 
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::block::Value;
+use crate::block::{Value, json};
 
 /// The outputs of blocks, by the block's position.
 pub(super) type Kept = Vec<(u32, Arc<[Value]>)>;
 
-/// Lists and maps deeper than this are not kept: JSON parsers stop at 128.
-const MAX_DEPTH: usize = 50;
-
 /// The text; blocks with a value that cannot be kept are left out, and so run again.
 pub(super) fn encode(kept: &Kept) -> String {
     let blocks = kept.iter().filter_map(|(block, outputs)| {
-        let outputs: Option<Vec<Json>> = outputs.iter().map(|value| to_json(value, 0)).collect();
-        Some(json!([block, outputs?]))
+        let outputs: Result<Vec<Json>, _> = outputs.iter().map(json::encode).collect();
+        Some(json!([block, outputs.ok()?]))
     });
     Json::from_iter(blocks).to_string()
 }
@@ -29,54 +21,10 @@ pub(super) fn encode(kept: &Kept) -> String {
 /// What [`encode`] wrote; none if it is anything else.
 pub(super) fn decode(text: &str) -> Option<Kept> {
     let blocks: Vec<(u32, Vec<Json>)> = serde_json::from_str(text).ok()?;
-    let outputs = |outputs: &[Json]| outputs.iter().map(from_json).collect::<Option<_>>();
+    let outputs = |outputs: &[Json]| -> Option<Arc<[Value]>> {
+        outputs.iter().map(|value| json::decode(value).ok()).collect()
+    };
     blocks.iter().map(|(block, values)| Some((*block, outputs(values)?))).collect()
-}
-
-fn to_json(value: &Value, depth: usize) -> Option<Json> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    Some(match value {
-        Value::None => Json::Null,
-        Value::Bool(bool) => (*bool).into(),
-        Value::Integer(integer) => (*integer).into(),
-        Value::BigInteger(integer) => json!({ "integer": integer.to_string() }),
-        Value::Float(float) => json!({ "float": format!("{float:?}") }),
-        Value::Text(text) => text.as_ref().into(),
-        Value::List(items) => {
-            items.iter().map(|item| to_json(item, depth + 1)).collect::<Option<Json>>()?
-        }
-        Value::Map(entries) => {
-            let pair = |(key, value): &(Value, Value)| {
-                Some(json!([to_json(key, depth + 1)?, to_json(value, depth + 1)?]))
-            };
-            json!({ "map": entries.iter().map(pair).collect::<Option<Vec<_>>>()? })
-        }
-        _ => return None,
-    })
-}
-
-fn from_json(json: &Json) -> Option<Value> {
-    Some(match json {
-        Json::Null => Value::None,
-        Json::Bool(bool) => (*bool).into(),
-        Json::Number(number) => number.as_i64()?.into(),
-        Json::String(text) => text.as_str().into(),
-        Json::Array(items) => items.iter().map(from_json).collect::<Option<Vec<_>>>()?.into(),
-        Json::Object(object) => match object.iter().next()? {
-            (kind, Json::String(text)) if kind == "float" => text.parse::<f64>().ok()?.into(),
-            (kind, Json::String(text)) if kind == "integer" => {
-                text.parse::<num_bigint::BigInt>().ok()?.into()
-            }
-            (kind, Json::Array(pairs)) if kind == "map" => {
-                let pair = |pair: &Json| Some((from_json(pair.get(0)?)?, from_json(pair.get(1)?)?));
-                let entries = pairs.iter().map(pair).collect::<Option<Vec<_>>>()?;
-                Value::Map(Arc::new(entries))
-            }
-            _ => return None,
-        },
-    })
 }
 
 #[cfg(test)]

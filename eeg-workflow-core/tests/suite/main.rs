@@ -1,6 +1,7 @@
 //! The tests that need nothing but Rust and a stock `python3`, through the public interface.
 
 mod arithmetic;
+mod block_json;
 mod eeg_blocks;
 mod eeg_brainvision;
 mod eeg_edf;

@@ -407,6 +407,42 @@ class Remember(Block):
 }
 
 #[test]
+fn one_owners_many_blocks_do_not_keep_anothers_waiting() {
+    let lab = Lab::with(|options| options.max_workers = 2);
+    lab.blocks(
+        &["Sleep"],
+        r#"
+import time
+
+class Sleep(Block):
+    def __init__(self):
+        self.seconds = BlockParameter("seconds", ParameterType.NUMBER, 0)
+    def input_params(self, data):
+        self.seconds = float(data["seconds"])
+    def execute(self):
+        time.sleep(self.seconds)
+"#,
+    );
+    let document = |count: u32, seconds: f64| {
+        let blocks: Vec<_> =
+            (0..count).map(|id| (id, "Sleep", json!({ "seconds": seconds }))).collect();
+        workflow(&blocks, &[])
+    };
+    let ended = std::sync::Mutex::new(Vec::new());
+    let run = |owner: i64, document: &serde_json::Value| {
+        lab.run_with(document, |options| options.owner = OwnerId(owner)).completed();
+        ended.lock().unwrap().push(owner);
+    };
+    std::thread::scope(|scope| {
+        // 20 s of work for two workers.
+        scope.spawn(|| run(1, &document(40, 1.0)));
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        run(2, &document(1, 0.0));
+    });
+    assert_eq!(*ended.lock().unwrap(), [2, 1], "the second owner waited for the first");
+}
+
+#[test]
 fn modules_import_their_parts_in_every_way_and_read_their_data() {
     let lab = Lab::new();
     let init = format!(

@@ -6,7 +6,7 @@
 use crate::support::{eeg_support, python_lab};
 
 use eeg_support::{marker, same_bits, wave, written};
-use eeg_workflow_core::eeg::{Epochs, Recording};
+use eeg_workflow_core::eeg::{Epochs, FeatureVectors, Recording};
 use python_lab::{Done, Lab, workflow};
 use serde_json::json;
 
@@ -39,6 +39,20 @@ class Change(Block):
         self.out.set_value(data)
         return str(names.get("result")), "STRING"
 "#;
+
+const OWN_FEATURES: &str = "
+class Vector:
+    def __init__(self, features, class_id):
+        self.features = features
+        self.class_id = class_id
+
+class Own(Block):
+    def __init__(self):
+        self.out = BlockOutput('out', ParameterType.FEATUREVECTOR, 1, 100)
+
+    def execute(self):
+        self.out.set_value([Vector([1, 2], 0), Vector([3, 4], 1), Vector([5, 6.5], 1)])
+";
 
 fn lab() -> Lab {
     let lab = Lab::new();
@@ -108,6 +122,55 @@ fn without_mne_epochs_come_as_their_fields_and_go_back_as_they_came() {
 }
 
 #[test]
+fn native_feature_vectors_come_as_a_list_of_objects_and_go_back_as_they_came() {
+    let lab = lab();
+    let code = "result = (len(data), [v.class_id for v in data], data.shape, \
+                data.shape[1] == len(data[0].features), isinstance(data, list))";
+    let blocks = [
+        (1, READ, json!({ "EEG File": "Home/a.eeg" })),
+        (2, EXTRACT, json!({ "Event Id": "Stimulus/S  1,Stimulus/S  2" })),
+        (3, "EEG_Basil.zip:EEG_Basil/WaveletTransform", json!({})),
+        (4, "Change", json!({ "code": code })),
+        (5, "EEG_Basil.zip:EEG_Basil/FeatureLabeling", json!({ "Labels": ["2", "1"] })),
+    ];
+    let edges = [
+        (1, "EEGData", 2, "EEGData"),
+        (2, "Epochs", 3, "Epochs"),
+        (3, "FeatureVector", 4, "in"),
+        (4, "out", 5, "FeatureVector"),
+    ];
+    let done = lab.run(&workflow(&blocks, &edges)).completed();
+    let value = (done.value(2), done.value(3));
+    let [ours, back] =
+        [&value.0, &value.1].map(|v| v.native().downcast_ref::<FeatureVectors>().unwrap());
+    let features = ours.feature_count();
+    assert_eq!(done.text(3), format!("(3, [1, 1, 2], (3, {features}), True, True)"));
+    assert_eq!(back, ours);
+    let labelled = done.value(4);
+    let labelled = labelled.native().downcast_ref::<FeatureVectors>().unwrap();
+    assert_eq!(labelled.classes(), Some(&[1, 1, 0][..]));
+}
+
+#[test]
+fn a_laboratorys_own_list_of_features_is_labelled_by_the_native_block() {
+    let lab = Lab::new();
+    lab.blocks(&["Own"], OWN_FEATURES);
+    let label = "EEG_Basil.zip:EEG_Basil/FeatureLabeling";
+    let document = workflow(
+        &[(1, "Own", json!({})), (2, label, json!({ "Labels": ["1", "0"] }))],
+        &[(1, "out", 2, "FeatureVector")],
+    );
+    let done = lab.run(&document).completed();
+    let own = done.value(0);
+    let own = own.native().downcast_ref::<FeatureVectors>().unwrap();
+    assert_eq!(own.values(), ndarray::array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]]);
+    assert_eq!(own.classes(), Some(&[0, 1, 1][..]));
+    let labelled = done.value(1);
+    let labelled = labelled.native().downcast_ref::<FeatureVectors>().unwrap();
+    assert_eq!(labelled.classes(), Some(&[1, 0, 0][..]));
+}
+
+#[test]
 fn what_is_no_recording_is_refused_with_what_is_wrong() {
     let lab = lab();
     let cases = [
@@ -128,7 +191,7 @@ fn what_is_no_recording_is_refused_with_what_is_wrong() {
         ("data.annotations = {}", "annotations is a map"),
         ("data.numbering = 'mine'", "numbering \"mine\""),
         ("data.meas_date = 'today'", "meas_date is a text"),
-        ("data.kind = 'Epochs'", "this is no Epochs: it has no first"),
+        ("data.kind = 'Epochs'", "this is not a valid Epochs: it has no first"),
         ("data.kind = 'SourceEstimate'", "an unknown kind \"SourceEstimate\""),
     ];
     for (code, expected) in cases {

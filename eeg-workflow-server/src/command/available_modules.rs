@@ -1,5 +1,6 @@
 //! The modules that a command works with: the built-in ones, and the archives of its `--module`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ impl AvailableModules {
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
+        refuse_equal_names(&options.archives)?;
         let wrong = |path: &Path, problem| Failure::usage(format!("{}: {problem}", path.display()));
         let mut files = Vec::with_capacity(options.archives.len());
         for path in &options.archives {
@@ -47,6 +49,18 @@ impl AvailableModules {
             wrong(path, with_details(&error))
         })?;
         Ok(Self { view: library.view(owner.id), _library: library, _folder: folder })
+    }
+}
+
+/// Archives are told apart by their file names.
+fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
+    let mut names = HashSet::new();
+    match archives.iter().find(|path| !names.insert(path.file_name())) {
+        None => Ok(()),
+        Some(path) => {
+            let problem = "another --module has the same file name";
+            Err(Failure::usage(format!("{}: {problem}", path.display())))
+        }
     }
 }
 
@@ -69,7 +83,9 @@ impl Scratch {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path)?;
+        builder
+            .create(&path)
+            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
         interrupt.removes(&path);
         Ok(Self(path))
     }

@@ -49,6 +49,16 @@ pub enum FeatureError {
         /// How many ids there are.
         event_ids: usize,
     },
+    /// A class for each vector, and a name for each class, are needed.
+    #[error("{vectors} vectors, but {classes} classes of {labels} names")]
+    Classes {
+        /// How many vectors there are.
+        vectors: usize,
+        /// How many classes of vectors are given.
+        classes: usize,
+        /// How many classes have names.
+        labels: usize,
+    },
     /// There is no epoch to take features from.
     #[error("there are no epochs to take features from")]
     NoEpochs,
@@ -318,6 +328,24 @@ impl FeatureVectors {
             labels: labels.names().into(),
         };
         Ok(Self { values, event_ids, classes: Some(classes) })
+    }
+
+    /// The same vectors with these classes, one a vector, and the name of each class.
+    ///
+    /// # Errors
+    /// [`FeatureError::Classes`] when there are more or fewer classes than vectors, or a class has
+    /// no name.
+    pub fn with_classes(
+        self,
+        classes: Vec<usize>,
+        labels: Vec<String>,
+    ) -> Result<Self, FeatureError> {
+        if classes.len() != self.len() || classes.iter().any(|class| *class >= labels.len()) {
+            let (vectors, classes, labels) = (self.len(), classes.len(), labels.len());
+            return Err(FeatureError::Classes { vectors, classes, labels });
+        }
+        let classes = Classes { of_vectors: classes.into(), labels: labels.into() };
+        Ok(Self { classes: Some(classes), ..self })
     }
 
     /// How many vectors there are.

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::files::{self, StagedFile};
-use super::home::Home;
-use super::lease::Lease;
-use super::log::Printed;
-use super::object::{self, Immovable, PythonObject};
-use super::packet::Packet;
-use super::pool::{Key, Pool};
-use super::setting::Code;
-use super::value::{Incoming, Outgoing};
-use super::watch::Watch;
-use super::worker::Failure;
-use super::{memory, value};
 use crate::block::{
     Block, BlockError, BlockErrorKind, BlockSpec, Context, Display, FileError, Inputs, Outputs,
     PortType, Stop, Value,
 };
+use crate::runtime::python::code::Code;
+use crate::runtime::python::files::{self, StagedFile};
+use crate::runtime::python::memory;
+use crate::runtime::python::pool::lease::Lease;
+use crate::runtime::python::pool::{Key, Pool};
+use crate::runtime::python::python_object::{self, Immovable, PythonObject};
+use crate::runtime::python::values::{CodecError, Incoming, Outgoing};
+use crate::runtime::python::worker::Failure;
+use crate::runtime::python::worker::channel::Packet;
+use crate::runtime::python::worker::link::WorkerLink;
+use crate::runtime::python::worker::output::Printed;
+use crate::runtime::python::worker::waiter::Waiter;
 use crate::sync::Mutex;
 
 /// Pictures and models of more bytes are refused.
@@ -33,7 +33,7 @@ pub(super) struct PythonBlock {
     pub(super) spec: BlockSpec,
 }
 
-impl Watch for Context<'_> {
+impl Waiter for Context<'_> {
     fn stop(&self) -> Option<Stop> {
         Context::stop(self)
     }
@@ -130,17 +130,17 @@ impl PythonBlock {
     ) -> Result<Result<(Lease, Packet), Failure>, BlockError> {
         let key = Key::new(&self.code, cx.owner());
         // The worker that holds the largest value which nobody else needs.
-        let mut home: Option<(usize, Arc<Home>)> = None;
+        let mut link: Option<(usize, Arc<WorkerLink>)> = None;
         for (_, value) in given.iter_mut() {
             if let Given::Object(object) = value
                 && key == Key::new(&object.code, object.owner)
                 && object.can_be_handed_over()
-                && home.as_ref().is_none_or(|(size, _)| *size < object.size)
+                && link.as_ref().is_none_or(|(size, _)| *size < object.size)
             {
-                home = Some((object.size, Arc::clone(&object.home)));
+                link = Some((object.size, Arc::clone(&object.link)));
             }
         }
-        let mut home = home.map(|(_, home)| home);
+        let mut link = link.map(|(_, link)| link);
 
         // What cannot go where the block runs decides where it does.
         let mut message = Outgoing::default();
@@ -153,23 +153,23 @@ impl PythonBlock {
                     message.encode(value).map_err(|error| BlockError::input(port, error))?
                 }
                 Given::Object(object) => {
-                    let stays = home.as_ref().is_some_and(|home| Arc::ptr_eq(home, &object.home));
+                    let stays = link.as_ref().is_some_and(|link| Arc::ptr_eq(link, &object.link));
                     if stays && object.can_be_handed_over() {
                         *handed_over = true;
                         json!({ "handle": object.handle, "as": "itself" })
                     } else {
-                        self.moved(cx, port, object, &key, &mut home, &mut message)?
+                        self.moved(cx, port, object, &key, &mut link, &mut message)?
                     }
                 }
             });
         }
 
-        let worker = match &home {
-            Some(home) => self.pool.holder(home, cx),
+        let worker = match &link {
+            Some(link) => self.pool.holder(link, cx),
             None => self.pool.any(&self.code, cx.owner(), cx),
         };
         let mut worker = worker.map_err(|no| no.into_error("its input"))?;
-        let staged = worker.shelf.stage(files).map_err(BlockError::from_error)?;
+        let staged = worker.staged_folder.stage(files).map_err(BlockError::from_error)?;
         let (descriptors, memory) = message.descriptors();
         let request = json!({
             "op": "run",
@@ -201,7 +201,7 @@ impl PythonBlock {
         port: &str,
         object: &mut Arc<PythonObject>,
         key: &Key,
-        home: &mut Option<Arc<Home>>,
+        link: &mut Option<Arc<WorkerLink>>,
         message: &mut Outgoing,
     ) -> Result<Json, BlockError> {
         let form = if object.has_one_taker() { "either" } else { "copy" };
@@ -210,7 +210,7 @@ impl PythonBlock {
             Err(Immovable::Failed(error)) => Err(error),
             Err(Immovable::Pinned(reason)) => {
                 let fits = *key == Key::new(&object.code, object.owner)
-                    && home.as_ref().is_none_or(|home| Arc::ptr_eq(home, &object.home));
+                    && link.as_ref().is_none_or(|link| Arc::ptr_eq(link, &object.link));
                 if !fits {
                     let class = &object.class;
                     return Err(BlockError::input(
@@ -218,7 +218,7 @@ impl PythonBlock {
                         format_args!("a {class} cannot leave the worker that made it: {reason}"),
                     ));
                 }
-                *home = Some(Arc::clone(&object.home));
+                *link = Some(Arc::clone(&object.link));
                 Ok(json!({ "handle": object.handle, "as": form }))
             }
         }
@@ -273,7 +273,7 @@ impl PythonBlock {
         if let Some(left) = left {
             cx.log(format!("the block left {left} running; its worker is not used again"));
         }
-        let most = self.pool.setting.max_output;
+        let most = self.pool.settings.max_output;
         let memory = message.get("memory").and_then(Json::as_u64);
         let memory = memory.and_then(|at| descriptors.get(usize::try_from(at).ok()?));
         let incoming = Incoming { memory, most };
@@ -304,20 +304,20 @@ impl PythonBlock {
         output: &Json,
         incoming: &Incoming<'_>,
         files: &Arc<[StagedFile]>,
-    ) -> Result<Value, value::CodecError> {
+    ) -> Result<Value, CodecError> {
         if let Some(value) = output.get("value") {
             return incoming.decode(value);
         }
         let native = output.get("native").map(|native| incoming.decode(native)).transpose()?;
         let Some(handle) = output.get("handle").and_then(Json::as_u64) else {
             let nobody = output.get("type").is_some_and(|_| output.get("refused").is_none());
-            let otherwise = || if nobody { Value::None } else { object::refused() };
+            let otherwise = || if nobody { Value::None } else { python_object::refused() };
             return Ok(native.unwrap_or_else(otherwise));
         };
         let size = output.get("size").and_then(Json::as_u64).unwrap_or_default();
-        worker.home.hold();
+        worker.link.hold();
         Ok(Value::object(PythonObject {
-            home: Arc::clone(&worker.home),
+            link: Arc::clone(&worker.link),
             handle,
             code: Arc::clone(&self.code),
             owner: cx.owner(),

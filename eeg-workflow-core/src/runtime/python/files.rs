@@ -1,18 +1,18 @@
 //! The files that FILE parameters name, as a worker sees them: hard links in a folder that it
 //! can only read.
 
-use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::sync::Mutex;
 use rustc_hash::FxHashMap;
 
-/// Headers are read no further than this.
-const LONGEST_HEADER: u64 = 1 << 20;
+use crate::block::FileRoots;
+#[cfg(feature = "builtin")]
+use crate::eeg::formats::brainvision::files_named_by;
 
 /// A file that a block may read: where it is, and its path below the folder of files.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,16 +27,9 @@ pub(super) struct StagedFile {
 ///
 /// `source` is where the file is, `name` the parameter's value, `Home/a/b.eeg`.
 pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
-    let parts: Vec<_> = Path::new(name)
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(part) => Some(part),
-            _ => None,
-        })
-        .collect();
-    let below = parts.get(1..).filter(|rest| !rest.is_empty()).unwrap_or(&parts);
-    let path: PathBuf = below.iter().collect();
-    let (Some(folder), Some(stem)) = (source.parent(), source.file_stem()) else {
+    let (Ok(path), Some(folder), Some(stem)) =
+        (FileRoots::path_below(name), source.parent(), source.file_stem())
+    else {
         return Vec::new();
     };
     let mut names = vec![source.file_name().unwrap_or_default().to_owned()];
@@ -46,10 +39,8 @@ pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
         }
     }
     for header in names.clone() {
-        let ending = Path::new(&header).extension().and_then(|ending| ending.to_str());
-        if ending.is_some_and(|ending| ["vhdr", "ahdr"].contains(&&*ending.to_ascii_lowercase())) {
-            names.extend(named_by_header(&folder.join(&header)));
-        }
+        let named = files_named_by(&folder.join(&header));
+        names.extend(named.iter().filter_map(|path| path.file_name()).map(ToOwned::to_owned));
     }
     let mut files: Vec<StagedFile> = Vec::new();
     for name in names {
@@ -64,28 +55,15 @@ pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
     files
 }
 
-/// The files beside a BrainVision header that it names as its data and markers.
-fn named_by_header(header: &Path) -> Vec<OsString> {
-    let mut text = Vec::new();
-    let Ok(file) = fs::File::open(header) else { return Vec::new() };
-    if file.take(LONGEST_HEADER).read_to_end(&mut text).is_err() {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(&text);
-    let stem = header.file_stem().unwrap_or_default().to_string_lossy();
-    let named = text.lines().filter_map(|line| {
-        let (key, name) = line.split_once('=')?;
-        let is_file = ["datafile", "markerfile"].contains(&&*key.trim().to_ascii_lowercase());
-        let name = name.trim().replace("$b", &stem);
-        let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
-        (is_file && is_plain).then(|| name.into())
-    });
-    named.collect()
+/// Without the EEG library nobody knows what a header names.
+#[cfg(not(feature = "builtin"))]
+fn files_named_by(_header: &Path) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 /// A folder of links, each there as long as somebody needs it.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct StagedFolder {
     folder: PathBuf,
     /// Whether the files must be readable for other users of the system.
     for_others: bool,
@@ -95,11 +73,11 @@ pub(super) struct Shelf {
 /// Keeps links in their folder.
 #[derive(Debug)]
 pub(super) struct Staged {
-    shelf: Arc<Shelf>,
+    staged_folder: Arc<StagedFolder>,
     paths: Vec<PathBuf>,
 }
 
-impl Shelf {
+impl StagedFolder {
     pub(super) fn new(folder: PathBuf, for_others: bool) -> io::Result<Self> {
         make_folder(&folder)?;
         Ok(Self { folder, for_others, links: Mutex::default() })
@@ -111,7 +89,7 @@ impl Shelf {
 
     /// Puts the files into the folder until what is returned is dropped.
     pub(super) fn stage(self: &Arc<Self>, files: &[StagedFile]) -> io::Result<Staged> {
-        let mut staged = Staged { shelf: Arc::clone(self), paths: Vec::new() };
+        let mut staged = Staged { staged_folder: Arc::clone(self), paths: Vec::new() };
         let mut links = self.links.lock();
         for file in files {
             if let Some((source, count)) = links.get_mut(&file.path) {
@@ -160,7 +138,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let mut links = self.shelf.links.lock();
+        let mut links = self.staged_folder.links.lock();
         for path in &self.paths {
             let Some((_, count)) = links.get_mut(path) else { continue };
             *count -= 1;
@@ -169,9 +147,9 @@ impl Drop for Staged {
             }
             links.remove(path);
             // What cannot be removed now goes with the whole folder.
-            let _ = fs::remove_file(self.shelf.folder.join(path));
+            let _ = fs::remove_file(self.staged_folder.folder.join(path));
             for folder in path.ancestors().skip(1).filter(|folder| *folder != Path::new("")) {
-                if fs::remove_dir(self.shelf.folder.join(folder)).is_err() {
+                if fs::remove_dir(self.staged_folder.folder.join(folder)).is_err() {
                     break;
                 }
             }

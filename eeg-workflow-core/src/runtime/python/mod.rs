@@ -5,27 +5,15 @@
 //! takes archives with Python modules; their blocks are blocks like all others.
 #![doc = include_str!("../../../docs/PYTHON.md")]
 
-mod archive;
 mod block;
-mod command;
-mod environment;
+mod code;
 mod error;
-mod exchange;
 mod files;
-mod home;
-mod lease;
-mod listing;
-mod log;
 mod memory;
-mod object;
-mod packages;
-mod packet;
 mod pool;
-mod setting;
-mod slot;
-mod support;
-mod value;
-mod watch;
+mod python_object;
+mod settings;
+mod values;
 mod worker;
 
 use std::path::PathBuf;
@@ -34,13 +22,14 @@ use std::time::Duration;
 
 pub use error::PythonError;
 
-use self::archive::Archives;
 use self::block::PythonBlock;
-use self::lease::NoWorker;
-use self::listing::ListedModule;
+use self::code::archive::{self, Archives};
+use self::code::listing::{self, ListedModule};
+use self::code::{Code, packages, support};
 use self::pool::Pool;
-use self::setting::{Code, Setting};
-use self::watch::Limit;
+use self::pool::lease::NoWorker;
+use self::settings::Settings;
+use self::worker::waiter::Limit;
 use super::sandbox::{Interpreter, Limits, Sandbox};
 use crate::block::OwnerId;
 use crate::module::{Archive, Module, ModuleRuntime, RuntimeError};
@@ -99,7 +88,7 @@ impl PythonRuntime {
         archive::sweep(&folder);
         let support = support::write(&folder)?;
         let archives = Archives::new(&folder);
-        Ok(Self { pool: Pool::new(Setting::new(options, folder, support, sandbox)), archives })
+        Ok(Self { pool: Pool::new(Settings::new(options, folder, support, sandbox)), archives })
     }
 
     /// The interpreter, asked for its version and its folders when it is needed for the first
@@ -108,7 +97,7 @@ impl PythonRuntime {
     /// # Errors
     /// It cannot be used.
     pub fn interpreter(&self) -> Result<&Interpreter, PythonError> {
-        self.pool.setting.interpreter().map(AsRef::as_ref)
+        self.pool.settings.interpreter().map(AsRef::as_ref)
     }
 
     /// How many workers there are, and how many of them are busy.
@@ -124,8 +113,8 @@ impl PythonRuntime {
     /// # Errors
     /// The environment could not be made; what pip said is among the error's details.
     pub fn install_packages(&self, archive: &Archive) -> Result<Option<PathBuf>, PythonError> {
-        let setting = &self.pool.setting;
-        packages::install(&setting.folder, setting.interpreter()?, archive)
+        let settings = &self.pool.settings;
+        packages::install(&settings.folder, settings.interpreter()?, archive)
     }
 
     fn code(&self, archive: &Archive) -> Result<Arc<Code>, PythonError> {
@@ -141,8 +130,8 @@ impl ModuleRuntime for PythonRuntime {
     ) -> Result<serde_json::Value, RuntimeError> {
         let code = self.code(archive)?;
         // Others may be in the way first; the start itself has a limit of its own.
-        let limit = Limit::new(self.pool.setting.start_timeout.saturating_mul(2));
-        let worker = self.pool.any(&code, owner, &limit).map_err(|no| match no {
+        let limit = Limit::new(self.pool.settings.start_timeout.saturating_mul(2));
+        let worker = self.pool.for_inspection(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
             NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {
                 problem: "all workers are busy".to_owned(),
@@ -205,7 +194,7 @@ impl Drop for PythonRuntime {
 impl std::fmt::Debug for PythonRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PythonRuntime")
-            .field("program", &self.pool.setting.program)
+            .field("program", &self.pool.settings.program)
             .finish_non_exhaustive()
     }
 }

@@ -147,7 +147,8 @@ class Vectors(Block):
         self.vectors = data["in"]
 
     def execute(self):
-        same("class", type(self.vectors), np.ndarray)
+        same("class", isinstance(self.vectors, list), True)
+        same("ids", {vector.class_id for vector in self.vectors} >= {1, 2}, True)
         norms = np.linalg.norm(self.vectors, axis=1)
         same("norms", bool(np.allclose(norms, 1)), True)
         return str(self.vectors.shape), "STRING"

@@ -124,6 +124,19 @@ fn header_of(path: &Path) -> Result<PathBuf, ReadError> {
     })
 }
 
+/// The files beside a header that it names as its data and markers; none if it is not a header.
+/// They need not be there.
+pub fn files_named_by(header: &Path) -> Vec<PathBuf> {
+    if !has_ending(header, &["vhdr", "ahdr"]) {
+        return Vec::new();
+    }
+    let Ok(bytes) = (Files { folder: None }).read(header, MAX_TEXT) else { return Vec::new() };
+    let text = text::decode(&bytes);
+    let ini = ini::Ini::parse(&text);
+    let named = ["DataFile", "MarkerFile"].map(|key| ini.get("Common Infos", key));
+    named.into_iter().flatten().filter_map(|entry| beside(header, entry.value).ok()).collect()
+}
+
 /// The file `name` in the folder of `header_path`. `$b` in it stands for the header's own name
 /// without its ending.
 fn beside(header_path: &Path, name: &str) -> Result<PathBuf, ReadError> {

@@ -1,36 +1,38 @@
 //! Objects of the EEG library from fields that a worker sent: the work of uploaded code, of which
 //! nothing is believed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ndarray::{Array, Dimension};
 
+use super::FieldMap;
 use crate::block::Value;
 use crate::eeg::{
-    Annotation, Channel, ChannelKind, Epochs, EpochsInfo, Event, EventNumbering, Evoked, Info,
-    Recording, Timestamp,
+    Annotation, Channel, ChannelKind, Epochs, EpochsInfo, Event, EventNumbering, Evoked,
+    FeatureVectors, Info, Recording, Timestamp,
 };
 
 /// Samples before or after an event at most.
 const FARTHEST: f64 = 9.0e15;
 
-/// The object of this kind.
-pub(in super::super) fn decode(
-    kind: &str,
-    fields: BTreeMap<String, Value>,
-) -> Result<Value, String> {
-    let mut fields = Fields(fields);
-    let value = match kind {
-        "Recording" => recording(&mut fields).map(Value::object),
-        "Epochs" => epochs(&mut fields).map(Value::object),
-        "Evoked" => evoked(&mut fields).map(Value::object),
-        other => return Err(format!("an object of an unknown kind {other:?}")),
-    };
-    value.map_err(|problem| format!("this is no {kind}: {problem}"))
+pub(super) fn recording(fields: FieldMap) -> Result<Value, String> {
+    to_recording(&mut Fields(fields)).map(Value::object)
 }
 
-fn recording(fields: &mut Fields) -> Result<Recording, String> {
+pub(super) fn epochs(fields: FieldMap) -> Result<Value, String> {
+    to_epochs(&mut Fields(fields)).map(Value::object)
+}
+
+pub(super) fn evoked(fields: FieldMap) -> Result<Value, String> {
+    to_evoked(&mut Fields(fields)).map(Value::object)
+}
+
+pub(super) fn features(fields: FieldMap) -> Result<Value, String> {
+    to_features(&mut Fields(fields)).map(Value::object)
+}
+
+fn to_recording(fields: &mut Fields) -> Result<Recording, String> {
     let channels = fields.channels()?;
     let sfreq = fields.sfreq()?;
     let data = fields.array::<ndarray::Ix2>("data")?;
@@ -66,7 +68,7 @@ fn recording(fields: &mut Fields) -> Result<Recording, String> {
     })
 }
 
-fn epochs(fields: &mut Fields) -> Result<Epochs, String> {
+fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {
     let channels = fields.channels()?;
     let sfreq = fields.sfreq()?;
     let first = fields.first()?;
@@ -108,7 +110,7 @@ fn epochs(fields: &mut Fields) -> Result<Epochs, String> {
     Epochs::from_data(info, channels, events, data).map_err(|error| error.to_string())
 }
 
-fn evoked(fields: &mut Fields) -> Result<Evoked, String> {
+fn to_evoked(fields: &mut Fields) -> Result<Evoked, String> {
     let channels = fields.channels()?;
     let sfreq = fields.sfreq()?;
     let first = fields.first()?;
@@ -126,7 +128,25 @@ fn evoked(fields: &mut Fields) -> Result<Evoked, String> {
     Ok(Evoked { channels: channels.into(), sfreq, first, nave, comment, data: Arc::new(data) })
 }
 
-struct Fields(BTreeMap<String, Value>);
+fn to_features(fields: &mut Fields) -> Result<FeatureVectors, String> {
+    let data = fields.array::<ndarray::Ix2>("data")?;
+    let ids = fields.take("event_ids")?;
+    let ids: Result<Vec<i32>, String> = list("event_ids", &ids)?.iter().map(event_id).collect();
+    let vectors = FeatureVectors::new(data, ids?).map_err(|error| error.to_string())?;
+    let classes = match fields.take("classes")? {
+        Value::None => return Ok(vectors),
+        value => list("classes", &value)?,
+    };
+    let class = |class: &Value| match class {
+        Value::Integer(class) => usize::try_from(*class).map_err(|_| format!("class {class}")),
+        other => Err(wrong("class", other)),
+    };
+    let classes: Vec<usize> = classes.iter().map(class).collect::<Result<_, String>>()?;
+    let labels = fields.texts("labels")?.iter().map(|label| label.to_string()).collect();
+    vectors.with_classes(classes, labels).map_err(|error| error.to_string())
+}
+
+struct Fields(FieldMap);
 
 impl Fields {
     fn take(&mut self, name: &str) -> Result<Value, String> {

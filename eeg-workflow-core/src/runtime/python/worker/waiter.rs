@@ -6,21 +6,21 @@ use crate::block::Stop;
 use crate::deadline::Deadline;
 
 /// Whoever waits for an answer: may stop it, and is told what the worker prints.
-pub(super) trait Watch {
+pub(crate) trait Waiter {
     fn stop(&self) -> Option<Stop>;
     fn log(&self, line: &str);
 }
 
-/// A worker that is started for nobody in particular: it only has to be in time.
-pub(super) struct Limit(Deadline);
+/// For a worker that is started for nobody in particular.
+pub(crate) struct Limit(Deadline);
 
 impl Limit {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self(Deadline::after(length))
     }
 }
 
-impl Watch for Limit {
+impl Waiter for Limit {
     fn stop(&self) -> Option<Stop> {
         self.0.passed().map(Stop::TimedOut)
     }

@@ -8,18 +8,18 @@ static TAKEN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// A number that nobody else has until this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot(u32);
+pub(crate) struct Slot(u32);
 
 impl Slot {
     /// The smallest free one.
-    pub(super) fn take() -> Self {
+    pub(crate) fn take() -> Self {
         let mut taken = TAKEN.lock();
         let number = (0..).find(|number| !taken.contains(number)).unwrap_or_default();
         taken.push(number);
         Self(number)
     }
 
-    pub(super) fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.0
     }
 }

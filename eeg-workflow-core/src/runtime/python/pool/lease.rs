@@ -3,13 +3,13 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::PythonError;
-use super::pool::Pool;
-use super::worker::Worker;
 use crate::block::{BlockError, Stop};
+use crate::runtime::python::PythonError;
+use crate::runtime::python::pool::Pool;
+use crate::runtime::python::worker::Worker;
 
 /// Why there is no worker.
-pub(super) enum NoWorker {
+pub(crate) enum NoWorker {
     /// The run must stop.
     Stopped(Stop),
     /// The worker that is asked for has ended.
@@ -20,7 +20,7 @@ pub(super) enum NoWorker {
 
 impl NoWorker {
     /// As the error of the block that needed the worker, because of `what` it holds.
-    pub(super) fn into_error(self, what: &str) -> BlockError {
+    pub(crate) fn into_error(self, what: &str) -> BlockError {
         match self {
             Self::Stopped(stop) => stop.into(),
             Self::Failed(error) => {
@@ -35,13 +35,13 @@ impl NoWorker {
 }
 
 /// A worker that is ours until this is dropped.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     pool: Arc<Pool>,
     worker: Option<Worker>,
 }
 
 impl Lease {
-    pub(super) fn new(pool: &Arc<Pool>, worker: Worker) -> Self {
+    pub(crate) fn new(pool: &Arc<Pool>, worker: Worker) -> Self {
         Self { pool: Arc::clone(pool), worker: Some(worker) }
     }
 }

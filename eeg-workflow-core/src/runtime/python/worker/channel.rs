@@ -13,7 +13,7 @@ use rustix::net::{
 };
 use serde_json::Value as Json;
 
-use super::memory::{self, Memory};
+use crate::runtime::python::memory::{self, Memory};
 
 /// Texts longer than this go through memory of their own.
 const INLINE: usize = 60_000;
@@ -23,14 +23,14 @@ const LONGEST: usize = 512 << 20;
 const DESCRIPTORS: usize = 240;
 
 /// What came from a worker.
-pub(super) struct Packet {
-    pub(super) message: Json,
-    pub(super) descriptors: Vec<OwnedFd>,
+pub(crate) struct Packet {
+    pub(crate) message: Json,
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
 /// Why nothing came from a worker.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The other end is closed.
     Closed,
     /// What came is no message.
@@ -38,13 +38,13 @@ pub(super) enum Broken {
 }
 
 /// Both ends of a channel: the host's, and the worker's.
-pub(super) fn channel() -> std::io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn pair() -> std::io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC;
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }
 
 /// Sends a message; `wait` says whether to wait until there is room for it.
-pub(super) fn send(
+pub(crate) fn send(
     socket: &OwnedFd,
     message: &Json,
     descriptors: &[BorrowedFd<'_>],
@@ -78,7 +78,7 @@ pub(super) fn send(
 }
 
 /// Takes the packet that is there; none if there is none yet.
-pub(super) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<Packet>, Broken> {
+pub(crate) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<Packet>, Broken> {
     buffer.resize(INLINE + 4096, 0);
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -8,14 +8,14 @@ use crate::block::{BlockSpec, Execution, PortType, Volatility};
 
 /// A module and its blocks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ListedModule {
-    pub(super) name: String,
-    pub(super) blocks: Vec<ListedBlock>,
+pub(crate) struct ListedModule {
+    pub(crate) name: String,
+    pub(crate) blocks: Vec<ListedBlock>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ListedBlock {
-    pub(super) name: String,
+pub(crate) struct ListedBlock {
+    pub(crate) name: String,
     family: String,
     description: String,
     fields: Vec<ListedField>,
@@ -33,7 +33,7 @@ enum ListedField {
 const MOST: usize = 1000;
 
 /// Reads what a worker tells, or what was kept of it.
-pub(super) fn read(listing: &Json) -> Result<Vec<ListedModule>, String> {
+pub(crate) fn read(listing: &Json) -> Result<Vec<ListedModule>, String> {
     let modules = Vec::<ListedModule>::deserialize(listing).map_err(|error| error.to_string())?;
     for module in &modules {
         if module.blocks.len() > MOST {
@@ -61,7 +61,7 @@ pub(super) fn read(listing: &Json) -> Result<Vec<ListedModule>, String> {
 
 impl ListedBlock {
     /// As the planner and designers take it.
-    pub(super) fn spec(&self) -> BlockSpec {
+    pub(crate) fn spec(&self) -> BlockSpec {
         let mut spec = BlockSpec::new(&self.name)
             .family(&self.family)
             .description(&self.description)

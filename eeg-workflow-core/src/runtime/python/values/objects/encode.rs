@@ -5,44 +5,57 @@ use std::io;
 
 use serde_json::{Value as Json, json};
 
-use super::super::memory::in_parallel;
-use super::super::value::{ArrayWriter, CodecError, Outgoing};
+use super::super::arrays::{ArrayWriter, Arrays};
 use crate::block::Object;
 use crate::eeg::{
     Channel, DropLogEntry, Epochs, EventNumbering, Evoked, FeatureVectors, Recording,
 };
+use crate::runtime::python::memory::in_parallel;
 
 /// Bytes of samples that are converted at a time: few enough to stay in a core's cache.
 const CACHED: usize = 512 << 10;
 
-/// The object as its kind and its fields; none if workers have no counterpart.
-pub(in super::super) fn encode(
+/// The fields of an object if it is a `T`.
+fn of<T: Object>(
     object: &dyn Object,
-    message: &mut Outgoing,
-) -> Result<Option<Json>, CodecError> {
-    let object = object as &dyn Any;
-    let (kind, fields) = if let Some(recording) = object.downcast_ref::<Recording>() {
-        ("Recording", of_recording(recording, message)?)
-    } else if let Some(epochs) = object.downcast_ref::<Epochs>() {
-        ("Epochs", of_epochs(epochs, message)?)
-    } else if let Some(evoked) = object.downcast_ref::<Evoked>() {
-        ("Evoked", of_evoked(evoked, message)?)
-    } else if let Some(vectors) = object.downcast_ref::<FeatureVectors>() {
-        let shape = [vectors.len(), vectors.feature_count()];
-        let values = vectors.values();
-        let data =
-            message.array(&shape, |write| write(0, values.as_slice().unwrap_or_default()))?;
-        ("FeatureVectors", json!({ "data": data }))
-    } else {
-        return Ok(None);
-    };
-    Ok(Some(json!({ "object": kind, "fields": fields })))
+    arrays: &mut Arrays,
+    fields: impl FnOnce(&T, &mut Arrays) -> io::Result<Json>,
+) -> Option<io::Result<Json>> {
+    (object as &dyn Any).downcast_ref().map(|object| fields(object, arrays))
 }
 
-fn of_recording(recording: &Recording, message: &mut Outgoing) -> io::Result<Json> {
+pub(super) fn recording(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Result<Json>> {
+    of(object, arrays, of_recording)
+}
+
+pub(super) fn epochs(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Result<Json>> {
+    of(object, arrays, of_epochs)
+}
+
+pub(super) fn evoked(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Result<Json>> {
+    of(object, arrays, of_evoked)
+}
+
+pub(super) fn features(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Result<Json>> {
+    of(object, arrays, of_features)
+}
+
+fn of_features(vectors: &FeatureVectors, arrays: &mut Arrays) -> io::Result<Json> {
+    let shape = [vectors.len(), vectors.feature_count()];
+    let values = vectors.values();
+    let data = arrays.add(&shape, |write| write(0, values.as_slice().unwrap_or_default()))?;
+    Ok(json!({
+        "data": data,
+        "event_ids": vectors.event_ids(),
+        "classes": vectors.classes(),
+        "labels": vectors.class_labels(),
+    }))
+}
+
+fn of_recording(recording: &Recording, arrays: &mut Arrays) -> io::Result<Json> {
     let info = recording.info();
     let (channels, samples) = recording.shape();
-    let data = message.array(&[channels, samples], |write| {
+    let data = arrays.add(&[channels, samples], |write| {
         let block = (CACHED / 8 / channels.max(1)).max(512);
         // All channels of a stretch of time, then the next: in most files they lie together.
         in_parallel(samples.div_ceil(block), |stretch| {
@@ -75,9 +88,9 @@ fn of_recording(recording: &Recording, message: &mut Outgoing) -> io::Result<Jso
     }))
 }
 
-fn of_epochs(epochs: &Epochs, message: &mut Outgoing) -> io::Result<Json> {
+fn of_epochs(epochs: &Epochs, arrays: &mut Arrays) -> io::Result<Json> {
     let (count, channels, samples) = epochs.shape();
-    let data = message.array(&[count, channels, samples], |write| write_epochs(epochs, write))?;
+    let data = arrays.add(&[count, channels, samples], |write| write_epochs(epochs, write))?;
     let events = epochs.events().iter();
     let events: Vec<Json> = events.map(|event| json!([event.sample, 0, event.id])).collect();
     let log = |entry: &DropLogEntry| json!(entry.reasons);
@@ -106,11 +119,11 @@ fn write_epochs(epochs: &Epochs, write: &ArrayWriter<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn of_evoked(evoked: &Evoked, message: &mut Outgoing) -> io::Result<Json> {
+fn of_evoked(evoked: &Evoked, arrays: &mut Arrays) -> io::Result<Json> {
     let volts = evoked.data.as_standard_layout();
     let (channels, samples) = volts.dim();
-    let data = message
-        .array(&[channels, samples], |write| write(0, volts.as_slice().unwrap_or_default()))?;
+    let data =
+        arrays.add(&[channels, samples], |write| write(0, volts.as_slice().unwrap_or_default()))?;
     Ok(json!({
         "ch_names": names(&evoked.channels),
         "ch_types": kinds(&evoked.channels),

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::files::StagedFile;
-use super::home::Home;
-use super::log::Printed;
-use super::memory;
-use super::pool::Pool;
-use super::setting::Code;
-use super::watch::Watch;
 use crate::block::{BlockError, Object, OwnerId, Value};
+use crate::runtime::python::code::Code;
+use crate::runtime::python::files::StagedFile;
+use crate::runtime::python::memory;
+use crate::runtime::python::pool::Pool;
+use crate::runtime::python::worker::link::WorkerLink;
+use crate::runtime::python::worker::output::Printed;
+use crate::runtime::python::worker::waiter::Waiter;
 use crate::sync::Mutex;
 
 /// A Python object: in the worker that made it, under a number, until nobody needs it.
 pub(super) struct PythonObject {
-    pub(super) home: Arc<Home>,
+    pub(super) link: Arc<WorkerLink>,
     pub(super) handle: u64,
     pub(super) code: Arc<Code>,
     pub(super) owner: OwnerId,
@@ -62,13 +62,13 @@ impl PythonObject {
     pub(super) fn pickled(
         &self,
         pool: &Arc<Pool>,
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
     ) -> Result<Arc<OwnedFd>, Immovable> {
         let mut pickled = self.pickled.lock();
         let result = match &*pickled {
             Some(result) => result.clone(),
             None => {
-                let result = self.pickle(pool, watch).map_err(Immovable::Failed)?;
+                let result = self.pickle(pool, waiter).map_err(Immovable::Failed)?;
                 pickled.insert(result).clone()
             }
         };
@@ -78,14 +78,14 @@ impl PythonObject {
     fn pickle(
         &self,
         pool: &Arc<Pool>,
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
     ) -> Result<Result<Arc<OwnedFd>, String>, BlockError> {
         let mut worker = pool
-            .holder(&self.home, watch)
+            .holder(&self.link, waiter)
             .map_err(|no| no.into_error(&format!("its input, a {},", self.class)))?;
         let mut printed = Printed::default();
         let request = json!({ "op": "pickle", "handle": self.handle });
-        let answer = worker.exchange(request, &[], watch, &mut printed);
+        let answer = worker.exchange(request, &[], waiter, &mut printed);
         let mut packet = answer.map_err(|failure| failure.into_error(&printed))?;
         let error = packet.message.get("error").and_then(|error| error.get("message")?.as_str());
         Ok(match (packet.descriptors.pop(), error) {
@@ -101,7 +101,7 @@ impl PythonObject {
 
 impl Drop for PythonObject {
     fn drop(&mut self) {
-        self.home.release(self.handle, self.is_taken);
+        self.link.release(self.handle, self.is_taken);
     }
 }
 

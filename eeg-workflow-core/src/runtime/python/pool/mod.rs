@@ -1,19 +1,22 @@
 //! The workers: who has one, who may have one, and when one is ended.
 
+pub(crate) mod lease;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use super::PythonError;
-use super::files::Shelf;
-use super::home::Home;
-use super::lease::{Lease, NoWorker};
-use super::setting::{Code, Setting};
-use super::watch::{Limit, Watch};
-use super::worker::Worker;
 use crate::block::{OwnerId, Stop};
+use crate::runtime::python::PythonError;
+use crate::runtime::python::code::Code;
+use crate::runtime::python::files::StagedFolder;
+use crate::runtime::python::pool::lease::{Lease, NoWorker};
+use crate::runtime::python::settings::Settings;
+use crate::runtime::python::worker::Worker;
+use crate::runtime::python::worker::link::WorkerLink;
+use crate::runtime::python::worker::waiter::{Limit, Waiter};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How often whoever waits for a worker looks whether its run must stop.
@@ -28,20 +31,20 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Workers are shared only between blocks of one archive (and so of one interpreter) and one
 /// owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct Key {
     digest: Arc<str>,
     owner: OwnerId,
 }
 
 impl Key {
-    pub(super) fn new(code: &Code, owner: OwnerId) -> Self {
+    pub(crate) fn new(code: &Code, owner: OwnerId) -> Self {
         Self { digest: Arc::clone(&code.digest), owner }
     }
 }
 
 /// The workers of a runtime.
-pub(super) struct Pool {
-    pub(super) setting: Setting,
+pub(crate) struct Pool {
+    pub(crate) settings: Settings,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -56,21 +59,46 @@ struct State {
     ahead: VecDeque<(Key, Arc<Code>)>,
     /// How long a worker of an archive took to start, last time.
     start_times: FxHashMap<Arc<str>, Duration>,
+    /// The owners who wait for a place for a new worker, and how often each does.
+    wishes: FxHashMap<OwnerId, usize>,
+    /// When each owner got a worker last, counted in turns.
+    turns: FxHashMap<OwnerId, u64>,
+    last_turn: u64,
     /// Where all workers of an owner see the same folder of files.
-    shelves: FxHashMap<OwnerId, Weak<Shelf>>,
+    staged_folders: FxHashMap<OwnerId, Weak<StagedFolder>>,
+}
+
+/// Somebody who waits for a place for a new worker.
+struct Wish {
+    pool: Arc<Pool>,
+    owner: OwnerId,
+}
+
+impl Drop for Wish {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        if let Some(count) = state.wishes.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                state.wishes.remove(&self.owner);
+            }
+        }
+        drop(state);
+        self.pool.changed.notify_all();
+    }
 }
 
 struct Entry {
     id: u64,
     key: Key,
-    home: Option<Arc<Home>>,
+    link: Option<Arc<WorkerLink>>,
     /// The worker, unless somebody uses it or it is being started.
     idle: Option<(Worker, Instant)>,
 }
 
 impl Pool {
-    pub(super) fn new(setting: Setting) -> Arc<Self> {
-        Arc::new(Self { setting, state: Mutex::default(), changed: Condvar::new() })
+    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self { settings, state: Mutex::default(), changed: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,17 +106,17 @@ impl Pool {
     }
 
     /// The worker that holds a value, as soon as it is free.
-    pub(super) fn holder(
+    pub(crate) fn holder(
         self: &Arc<Self>,
-        home: &Home,
-        watch: &dyn Watch,
+        link: &WorkerLink,
+        waiter: &dyn Waiter,
     ) -> Result<Lease, NoWorker> {
         let mut state = self.state();
         loop {
-            if let Some(stop) = watch.stop() {
+            if let Some(stop) = waiter.stop() {
                 return Err(NoWorker::Stopped(stop));
             }
-            let entry = state.entries.iter_mut().find(|entry| entry.id == home.id);
+            let entry = state.entries.iter_mut().find(|entry| entry.id == link.id);
             let Some(entry) = entry else { return Err(NoWorker::Gone) };
             if let Some((mut worker, _)) = entry.idle.take() {
                 drop(state);
@@ -104,25 +132,52 @@ impl Pool {
     /// are some that are busy, it is not started before waiting for one of those has taken as long
     /// as it takes to start one: imports of large libraries cost seconds of a core. As long as
     /// there are fewer than cores, `PATIENCE` is enough.
-    pub(super) fn any(
+    ///
+    /// Where all places are taken, owners take turns: who has the fewest busy workers is next.
+    pub(crate) fn any(
         self: &Arc<Self>,
         code: &Arc<Code>,
         owner: OwnerId,
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
+    ) -> Result<Lease, NoWorker> {
+        self.any_of(code, owner, waiter, self.settings.max_workers)
+    }
+
+    /// As [`any`](Self::any), to look at an archive that is uploaded: there is one place more for
+    /// it, so that it need not wait for blocks.
+    pub(crate) fn for_inspection(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: OwnerId,
+        waiter: &dyn Waiter,
+    ) -> Result<Lease, NoWorker> {
+        self.any_of(code, owner, waiter, self.settings.max_workers + 1)
+    }
+
+    fn any_of(
+        self: &Arc<Self>,
+        code: &Arc<Code>,
+        owner: OwnerId,
+        waiter: &dyn Waiter,
+        max_workers: usize,
     ) -> Result<Lease, NoWorker> {
         let key = Key::new(code, owner);
         let mut since = Instant::now();
+        // Said once to those who wait, and taken back however this ends.
+        let mut wish = None;
         let mut state = self.state();
         loop {
-            if let Some(stop) = watch.stop() {
+            if let Some(stop) = waiter.stop() {
                 return Err(NoWorker::Stopped(stop));
             }
-            if let Some(mut worker) = state.take_idle(&key) {
+            let is_anothers_turn = state.is_anothers_turn(owner, max_workers);
+            if !is_anothers_turn && let Some(mut worker) = state.take_idle(&key) {
                 let same = state.entries.iter().filter(|entry| entry.key == key);
                 let is_last = !same.clone().any(|entry| entry.idle.is_some());
                 if is_last && same.count() < self.cores() {
                     state.ahead.push_back((key.clone(), Arc::clone(code)));
                 }
+                state.count_turn(owner);
                 drop(state);
                 if worker.is_well() {
                     return Ok(Lease::new(self, worker));
@@ -142,18 +197,27 @@ impl Pool {
                         false
                     }
                 };
-            if may_start && let Some(gone) = state.make_room(self.setting.max_workers) {
+            if may_start && wish.is_none() {
+                *state.wishes.entry(owner).or_default() += 1;
+                wish = Some(Wish { pool: Arc::clone(self), owner });
+            }
+            if may_start
+                && !is_anothers_turn
+                && let Some(gone) = state.make_room(max_workers)
+            {
                 let id = state.reserve(key.clone());
+                state.count_turn(owner);
                 drop(state);
+                drop(wish);
                 drop(gone);
-                return self.start(code, owner, id, watch);
+                return self.start(code, owner, id, waiter);
             }
             state = self.wait(state);
         }
     }
 
     fn cores(&self) -> usize {
-        std::thread::available_parallelism().map_or(1, usize::from).min(self.setting.max_workers)
+        std::thread::available_parallelism().map_or(1, usize::from).min(self.settings.max_workers)
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -166,18 +230,18 @@ impl Pool {
         code: &Arc<Code>,
         owner: OwnerId,
         id: u64,
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
     ) -> Result<Lease, NoWorker> {
         let began = Instant::now();
-        let start = Starting { watch, limit: Limit::new(self.setting.start_timeout) };
-        let started = self
-            .shelf(owner)
-            .and_then(|shelf| Worker::start(&self.setting, code, id, shelf, &start));
+        let start = Starting { waiter, limit: Limit::new(self.settings.start_timeout) };
+        let started = self.staged_folder(owner).and_then(|staged_folder| {
+            Worker::start(&self.settings, code, id, staged_folder, &start)
+        });
         let mut state = self.state();
         match started {
             Ok(worker) => {
                 if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
-                    entry.home = Some(Arc::clone(&worker.home));
+                    entry.link = Some(Arc::clone(&worker.link));
                 }
                 state.start_times.insert(Arc::clone(&code.digest), began.elapsed());
                 self.look_after(&mut state);
@@ -188,40 +252,42 @@ impl Pool {
                 state.entries.retain(|entry| entry.id != id);
                 drop(state);
                 self.changed.notify_all();
-                Err(watch.stop().map_or(NoWorker::Failed(error), NoWorker::Stopped))
+                Err(waiter.stop().map_or(NoWorker::Failed(error), NoWorker::Stopped))
             }
         }
     }
 
     /// The folder of files that all workers of an owner share, where each cannot have its own at
     /// one and the same place.
-    fn shelf(&self, owner: OwnerId) -> Result<Option<Arc<Shelf>>, PythonError> {
-        let folder = self.setting.folder.join("files").join(owner.to_string());
-        if self.setting.sandbox.files_path(&folder) != folder {
+    fn staged_folder(&self, owner: OwnerId) -> Result<Option<Arc<StagedFolder>>, PythonError> {
+        let folder = self.settings.folder.join("files").join(owner.to_string());
+        if self.settings.sandbox.files_path(&folder) != folder {
             return Ok(None);
         }
         let mut state = self.state();
-        if let Some(shelf) = state.shelves.get(&owner).and_then(Weak::upgrade) {
-            return Ok(Some(shelf));
+        if let Some(staged_folder) = state.staged_folders.get(&owner).and_then(Weak::upgrade) {
+            return Ok(Some(staged_folder));
         }
-        let shelf = Shelf::new(folder.clone(), self.setting.sandbox.changes_user());
-        let shelf = Arc::new(shelf.map_err(PythonError::storage(folder))?);
-        state.shelves.insert(owner, Arc::downgrade(&shelf));
-        Ok(Some(shelf))
+        let staged_folder = StagedFolder::new(folder.clone(), self.settings.sandbox.changes_user());
+        let staged_folder = Arc::new(staged_folder.map_err(PythonError::storage(folder))?);
+        state.staged_folders.insert(owner, Arc::downgrade(&staged_folder));
+        Ok(Some(staged_folder))
     }
 
     /// Takes a worker back, or ends it if it is not to be used again.
-    pub(super) fn give_back(&self, worker: Worker) {
-        let held = worker.home.held();
+    pub(crate) fn give_back(&self, worker: Worker) {
+        let held = worker.link.held();
         #[expect(clippy::cast_precision_loss, reason = "seconds")]
-        let is_used_up = worker.cpu > self.setting.limits.cpu_seconds as f64 / 2.0;
+        let is_used_up = worker.cpu > self.settings.limits.cpu_seconds as f64 / 2.0;
         let stays = !worker.is_ended() && (held > 0 || !(worker.is_tainted || is_used_up));
         if stays && held == 0 {
             worker.tidy();
         }
-        let id = worker.home.id;
+        let id = worker.link.id;
         let mut state = self.state();
-        let stays = stays && !state.is_closed;
+        // The place of an inspection is for inspections only.
+        let is_one_too_many = held == 0 && state.entries.len() > self.settings.max_workers;
+        let stays = stays && !state.is_closed && !is_one_too_many;
         let mut gone = None;
         if stays {
             if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == id) {
@@ -237,7 +303,7 @@ impl Pool {
     }
 
     /// Ends the idle workers of an archive; busy ones end when they are free.
-    pub(super) fn forget(&self, digest: &str) {
+    pub(crate) fn forget(&self, digest: &str) {
         let mut state = self.state();
         let gone = state.remove_idle(|entry, _| &*entry.key.digest == digest);
         state.start_times.remove(digest);
@@ -247,14 +313,14 @@ impl Pool {
     }
 
     /// The number of workers, and of those that are busy.
-    pub(super) fn count(&self) -> (usize, usize) {
+    pub(crate) fn count(&self) -> (usize, usize) {
         let state = self.state();
         let busy = state.entries.iter().filter(|entry| entry.idle.is_none()).count();
         (state.entries.len(), busy)
     }
 
     /// Ends all idle workers, and the others as they become free.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
         let gone = state.remove_idle(|_, _| true);
@@ -271,16 +337,16 @@ impl Pool {
         let pool = Arc::downgrade(self);
         let thread = std::thread::Builder::new().name("python-pool".to_owned());
         // Without it workers live longer; the next one that is started tries again.
-        state.is_watched = thread.spawn(move || watch(&pool)).is_ok();
+        state.is_watched = thread.spawn(move || look_after(&pool)).is_ok();
     }
 
     /// Ends workers that nobody has needed for long, and starts those that will be needed; false
     /// when there is nothing to look after any more.
     fn tick(self: &Arc<Self>) -> bool {
         let mut state = self.state();
-        let idle = self.setting.idle_timeout;
+        let idle = self.settings.idle_timeout;
         let gone = state.remove_idle(|entry, (worker, since)| {
-            let held = entry.home.as_ref().map_or(0, |home| home.held());
+            let held = entry.link.as_ref().map_or(0, |link| link.held());
             held == 0 && (worker.is_tainted || since.elapsed() >= idle)
         });
         let ahead: Vec<_> = state.ahead.drain(..).collect();
@@ -288,7 +354,7 @@ impl Pool {
         for (key, code) in ahead {
             let mut same = state.entries.iter().filter(|entry| entry.key == key);
             let wanted = !state.is_closed && !same.any(|entry| entry.idle.is_some());
-            if wanted && state.entries.len() < self.setting.max_workers {
+            if wanted && state.entries.len() < self.settings.max_workers {
                 let owner = key.owner;
                 let id = state.reserve(key);
                 starts.push((code, owner, id));
@@ -299,7 +365,7 @@ impl Pool {
         drop(state);
         drop(gone);
         for (code, owner, id) in starts {
-            let nobody = Limit::new(self.setting.start_timeout);
+            let nobody = Limit::new(self.settings.start_timeout);
             // If it cannot be started, whoever needs it will be told why.
             drop(self.start(&code, owner, id, &nobody));
         }
@@ -307,7 +373,7 @@ impl Pool {
     }
 }
 
-fn watch(pool: &Weak<Pool>) {
+fn look_after(pool: &Weak<Pool>) {
     loop {
         std::thread::sleep(TICK);
         let Some(pool) = pool.upgrade() else { return };
@@ -317,13 +383,20 @@ fn watch(pool: &Weak<Pool>) {
     }
 }
 
+impl Entry {
+    /// Whether it is idle and nobody misses it: it holds no values.
+    fn is_spare(&self) -> bool {
+        self.idle.is_some() && self.link.as_ref().is_none_or(|link| link.held() == 0)
+    }
+}
+
 impl State {
     /// Takes the idle worker of this key that holds the least.
     fn take_idle(&mut self, key: &Key) -> Option<Worker> {
         let fits = |entry: &&mut Entry| {
             entry.key == *key && entry.idle.as_ref().is_some_and(|(worker, _)| !worker.is_tainted)
         };
-        let held = |entry: &&mut Entry| entry.home.as_ref().map_or(0, |home| home.held());
+        let held = |entry: &&mut Entry| entry.link.as_ref().map_or(0, |link| link.held());
         let entry = self.entries.iter_mut().filter(fits).min_by_key(held)?;
         entry.idle.take().map(|(worker, _)| worker)
     }
@@ -331,22 +404,47 @@ impl State {
     /// Makes room for one more worker, if there is none: the idle worker that goes for it, if
     /// one must go. None while all are busy. Idle ones that hold values do not count.
     fn make_room(&mut self, most: usize) -> Option<Option<Worker>> {
-        let holds = |entry: &Entry| {
-            entry.idle.is_some() && entry.home.as_ref().is_some_and(|home| home.held() > 0)
-        };
-        let count = self.entries.iter().filter(|entry| !holds(entry)).count();
-        if count < most {
+        if self.has_room(most) {
             return Some(None);
         }
-        let oldest = self.entries.iter().filter(|entry| entry.idle.is_some() && !holds(entry));
+        let oldest = self.entries.iter().filter(|entry| entry.is_spare());
         let oldest = oldest.min_by_key(|entry| entry.idle.as_ref().map(|(_, since)| *since))?.id;
         let at = self.entries.iter().position(|entry| entry.id == oldest)?;
         Some(self.entries.remove(at).idle.map(|(worker, _)| worker))
     }
 
+    fn has_room(&self, most: usize) -> bool {
+        self.entries.iter().filter(|entry| entry.idle.is_none() || entry.is_spare()).count() < most
+    }
+
+    /// Whether somebody else is to get the next place: all places are taken, one could be made
+    /// free, and another owner who waits for it has fewer busy workers, or as many and has waited
+    /// longer.
+    fn is_anothers_turn(&self, owner: OwnerId, most: usize) -> bool {
+        if self.wishes.keys().all(|other| *other == owner)
+            || self.has_room(most)
+            || !self.entries.iter().any(Entry::is_spare)
+        {
+            return false;
+        }
+        let rank = |owner: OwnerId| {
+            let is_busy = |entry: &&Entry| entry.key.owner == owner && entry.idle.is_none();
+            let busy = self.entries.iter().filter(is_busy).count();
+            (busy, self.turns.get(&owner).copied().unwrap_or_default())
+        };
+        let own = rank(owner);
+        self.wishes.keys().any(|other| *other != owner && rank(*other) < own)
+    }
+
+    /// The owner gets a worker.
+    fn count_turn(&mut self, owner: OwnerId) {
+        self.last_turn += 1;
+        self.turns.insert(owner, self.last_turn);
+    }
+
     fn reserve(&mut self, key: Key) -> u64 {
         self.last += 1;
-        self.entries.push(Entry { id: self.last, key, home: None, idle: None });
+        self.entries.push(Entry { id: self.last, key, link: None, idle: None });
         self.last
     }
 
@@ -365,16 +463,16 @@ impl State {
 
 /// Somebody waits for a worker to start: as long as they may, and no longer than a start takes.
 struct Starting<'a> {
-    watch: &'a dyn Watch,
+    waiter: &'a dyn Waiter,
     limit: Limit,
 }
 
-impl Watch for Starting<'_> {
+impl Waiter for Starting<'_> {
     fn stop(&self) -> Option<Stop> {
-        self.watch.stop().or_else(|| self.limit.stop())
+        self.waiter.stop().or_else(|| self.limit.stop())
     }
 
     fn log(&self, line: &str) {
-        self.watch.log(line);
+        self.waiter.log(line);
     }
 }

@@ -57,6 +57,8 @@ class Encoder:
         if depth > MAX_DEPTH:
             raise NotPlain("lists nested too deep")
         if kind is list or (self.arrays and kind is tuple):
+            if self.arrays and value and hasattr(value[0], "features"):
+                return self.encode_object(value, depth)
             self.parts += len(value)
             if self.parts > MAX_PARTS and not self.arrays:
                 raise NotPlain("too many parts")

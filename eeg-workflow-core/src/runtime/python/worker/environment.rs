@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// All that a worker sees of environment variables.
-pub(super) fn variables(program: &Path, scratch: &Path) -> Vec<(OsString, OsString)> {
+pub(crate) fn variables(program: &Path, scratch: &Path) -> Vec<(OsString, OsString)> {
     let mut path = OsString::new();
     if let Some(folder) = program.parent() {
         path.push(folder);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::files::make_folder;
-use super::{PythonError, command};
+use super::command;
 use crate::module::{Archive, ModuleKind};
+use crate::runtime::python::PythonError;
+use crate::runtime::python::files::make_folder;
 use crate::runtime::sandbox::{Interpreter, interpreter_paths};
 
 const LIST: &str = "requirements.txt";
@@ -20,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const COMPLETE: &str = "complete";
 
 /// What the Python modules of an archive need: their lists, one after the other.
-pub(super) fn requirements(archive: &Archive) -> Option<Vec<u8>> {
+pub(crate) fn requirements(archive: &Archive) -> Option<Vec<u8>> {
     let python = archive.written_in(ModuleKind::Python);
     let lists: Vec<&[u8]> =
         python.filter_map(|module| module.files.get(LIST).map(Vec::as_slice)).collect();
@@ -38,7 +39,7 @@ fn place(folder: &Path, interpreter: &Interpreter, list: &[u8]) -> PathBuf {
 
 /// The interpreter with the packages that the archive needs, if they were installed; otherwise
 /// the usual one, which may have them too.
-pub(super) fn interpreter(
+pub(crate) fn interpreter(
     folder: &Path,
     usual: &Arc<Interpreter>,
     list: &[u8],
@@ -51,7 +52,7 @@ pub(super) fn interpreter(
 }
 
 /// Makes the virtual environment of an archive, unless it is there.
-pub(super) fn install(
+pub(crate) fn install(
     folder: &Path,
     usual: &Interpreter,
     archive: &Archive,

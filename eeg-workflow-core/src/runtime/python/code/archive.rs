@@ -7,22 +7,22 @@ use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 
-use super::PythonError;
-use super::files::make_folder;
-use super::support::{make_readable, put_in_place};
 use crate::module::{Archive, ModuleKind};
+use crate::runtime::python::PythonError;
+use crate::runtime::python::code::support::{make_readable, put_in_place};
+use crate::runtime::python::files::make_folder;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The unpacked archives of a runtime.
 #[derive(Debug)]
-pub(super) struct Archives {
+pub(crate) struct Archives {
     folder: PathBuf,
     used: Mutex<FxHashMap<String, Weak<Unpacked>>>,
 }
 
 /// An archive whose folder is there as long as this is, also when the archive is forgotten.
 #[derive(Debug)]
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     root: PathBuf,
     digest: String,
     archives: Arc<Archives>,
@@ -30,7 +30,7 @@ pub(super) struct Unpacked {
 }
 
 impl Archives {
-    pub(super) fn new(folder: &Path) -> Arc<Self> {
+    pub(crate) fn new(folder: &Path) -> Arc<Self> {
         Arc::new(Self { folder: folder.join("archives"), used: Mutex::default() })
     }
 
@@ -39,7 +39,7 @@ impl Archives {
     }
 
     /// The archive's Python modules in their folder, which is made if it is not there.
-    pub(super) fn open(self: &Arc<Self>, archive: &Archive) -> Result<Arc<Unpacked>, PythonError> {
+    pub(crate) fn open(self: &Arc<Self>, archive: &Archive) -> Result<Arc<Unpacked>, PythonError> {
         let mut used = self.used();
         if let Some(unpacked) = used.get(&archive.digest).and_then(Weak::upgrade) {
             unpacked.is_forgotten.store(false, Ordering::Relaxed);
@@ -56,7 +56,7 @@ impl Archives {
     }
 
     /// Removes the folder of this archive, as soon as nobody uses it.
-    pub(super) fn forget(&self, digest: &str) {
+    pub(crate) fn forget(&self, digest: &str) {
         let used = self.used();
         let unpacked = used.get(digest).and_then(Weak::upgrade);
         match &unpacked {
@@ -68,7 +68,7 @@ impl Archives {
     }
 
     /// Removes all folders but those of these archives, and of those that are used.
-    pub(super) fn keep(&self, digests: &[&str]) {
+    pub(crate) fn keep(&self, digests: &[&str]) {
         let used = self.used();
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -86,7 +86,7 @@ impl Archives {
 }
 
 impl Unpacked {
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 }
@@ -131,7 +131,7 @@ fn unpack(folder: &Path, archive: &Archive) -> Result<PathBuf, PythonError> {
 }
 
 /// Removes the workers' folders that runtimes which have ended left.
-pub(super) fn sweep(folder: &Path) {
+pub(crate) fn sweep(folder: &Path) {
     let below = |name: &str| fs::read_dir(folder.join(name)).into_iter().flatten().flatten();
     for entry in below("workers") {
         let name = entry.file_name();

@@ -1,5 +1,12 @@
 //! One worker: a confined interpreter that has loaded the modules of one archive.
 
+pub(crate) mod channel;
+mod environment;
+pub(crate) mod link;
+pub(crate) mod output;
+mod slot;
+pub(crate) mod waiter;
+
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -9,16 +16,17 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value as Json, json};
 
-use super::PythonError;
-use super::environment::variables;
-use super::files::{Shelf, make_folder};
-use super::home::Home;
-use super::log::{Pipe, Printed};
-use super::packet::{self, Broken, Packet};
-use super::setting::{Code, Setting};
-use super::slot::Slot;
-use super::watch::Watch;
 use crate::block::{BlockError, Stop};
+use crate::runtime::python::PythonError;
+use crate::runtime::python::code::Code;
+use crate::runtime::python::files::{StagedFolder, make_folder};
+use crate::runtime::python::settings::Settings;
+use crate::runtime::python::worker::channel::{Broken, Packet};
+use crate::runtime::python::worker::environment::variables;
+use crate::runtime::python::worker::link::WorkerLink;
+use crate::runtime::python::worker::output::{Pipe, Printed};
+use crate::runtime::python::worker::slot::Slot;
+use crate::runtime::python::worker::waiter::Waiter;
 use crate::runtime::sandbox::{Confined, Launch, ProcessEnd};
 
 /// How often a waiting host looks whether the run must stop.
@@ -32,7 +40,7 @@ const CLOSED_CHANNEL: &str = "closed the channel to this program";
 
 /// Why a request has no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The run must stop, and the worker was ended.
     Stopped(Stop),
     /// The worker ended.
@@ -44,9 +52,9 @@ pub(super) enum Failure {
 }
 
 /// A running worker.
-pub(super) struct Worker {
-    pub(super) home: Arc<Home>,
-    pub(super) shelf: Arc<Shelf>,
+pub(crate) struct Worker {
+    pub(crate) link: Arc<WorkerLink>,
+    pub(crate) staged_folder: Arc<StagedFolder>,
     process: Confined,
     /// Given back after the process has ended.
     slot: Slot,
@@ -56,34 +64,34 @@ pub(super) struct Worker {
     buffer: Vec<u8>,
     last: u64,
     /// What the modules' blocks declare.
-    pub(super) listing: Json,
+    pub(crate) listing: Json,
     /// Something that a block started still runs in it.
-    pub(super) is_tainted: bool,
+    pub(crate) is_tainted: bool,
     /// CPU seconds that it has used.
-    pub(super) cpu: f64,
+    pub(crate) cpu: f64,
 }
 
 impl Worker {
     /// Starts a worker and lets it load its modules.
-    pub(super) fn start(
-        setting: &Setting,
+    pub(crate) fn start(
+        settings: &Settings,
         code: &Code,
         id: u64,
-        shelf: Option<Arc<Shelf>>,
-        watch: &dyn Watch,
+        staged_folder: Option<Arc<StagedFolder>>,
+        waiter: &dyn Waiter,
     ) -> Result<Self, PythonError> {
-        let interpreter = code.interpreter(setting)?;
-        let folder = setting.folder.join("workers").join(format!("{}-{id}", std::process::id()));
+        let interpreter = code.interpreter(settings)?;
+        let folder = settings.folder.join("workers").join(format!("{}-{id}", std::process::id()));
         let (scratch, files) = (folder.join("scratch"), folder.join("files"));
         for folder in [&folder, &scratch] {
             make_folder(folder).map_err(PythonError::storage(folder))?;
         }
-        let for_others = setting.sandbox.changes_user();
-        let shelf = match shelf {
-            Some(shelf) => shelf,
+        let for_others = settings.sandbox.changes_user();
+        let staged_folder = match staged_folder {
+            Some(staged_folder) => staged_folder,
             None => {
-                let shelf = Shelf::new(files.clone(), for_others);
-                Arc::new(shelf.map_err(PythonError::storage(&files))?)
+                let staged_folder = StagedFolder::new(files.clone(), for_others);
+                Arc::new(staged_folder.map_err(PythonError::storage(&files))?)
             }
         };
         let start = |error: std::io::Error| PythonError::Start {
@@ -91,20 +99,20 @@ impl Worker {
             printed: String::new(),
         };
         let slot = Slot::take();
-        let (socket, theirs) = packet::channel().map_err(start)?;
+        let (socket, theirs) = channel::pair().map_err(start)?;
         let (out, out_end) = Pipe::new().map_err(start)?;
         let (errors, errors_end) = Pipe::new().map_err(start)?;
-        let script = setting.support.join("start.py");
+        let script = settings.support.join("start.py");
         let arguments = ["-I", "-S", "-B"].map(OsString::from).into_iter().chain([script.into()]);
         let arguments: Vec<OsString> = arguments.collect();
         let mut readable = interpreter.readable.clone();
-        readable.extend([setting.support.clone(), code.root().to_owned()]);
-        let process = setting.sandbox.spawn(Launch {
+        readable.extend([settings.support.clone(), code.root().to_owned()]);
+        let process = settings.sandbox.spawn(Launch {
             program: &interpreter.program,
             args: &arguments,
             environment: &variables(&interpreter.program, &scratch),
             readable: &readable,
-            files: shelf.folder(),
+            files: staged_folder.folder(),
             scratch: &scratch,
             slot: slot.number(),
             stdin: theirs,
@@ -119,10 +127,10 @@ impl Worker {
                 return Err(error.into());
             }
         };
-        let files = setting.sandbox.files_path(shelf.folder()).to_owned();
+        let files = settings.sandbox.files_path(staged_folder.folder()).to_owned();
         let mut worker = Self {
-            home: Arc::new(Home::new(id, socket)),
-            shelf,
+            link: Arc::new(WorkerLink::new(id, socket)),
+            staged_folder,
             slot,
             process,
             out,
@@ -134,27 +142,27 @@ impl Worker {
             is_tainted: false,
             cpu: 0.0,
         };
-        worker.load(setting, code, &files, watch)?;
+        worker.load(settings, code, &files, waiter)?;
         Ok(worker)
     }
 
     fn load(
         &mut self,
-        setting: &Setting,
+        settings: &Settings,
         code: &Code,
         files: &Path,
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
     ) -> Result<(), PythonError> {
         let configuration = json!({
-            "confine": setting.sandbox.bootstrap(&setting.limits, self.slot.number()),
+            "confine": settings.sandbox.bootstrap(&settings.limits, self.slot.number()),
             "root": code.root(),
             "modules": code.modules,
             "files": files,
         });
         let mut printed = Printed::default();
-        let sent = packet::send(self.home.socket(), &configuration, &[], true);
+        let sent = channel::send(self.link.socket(), &configuration, &[], true);
         let answer = match sent {
-            Ok(()) => self.exchange(json!({ "op": "load" }), &[], watch, &mut printed),
+            Ok(()) => self.exchange(json!({ "op": "load" }), &[], waiter, &mut printed),
             Err(_) => Err(self.end_of_channel("closed its channel".to_owned())),
         };
         let problem = match answer {
@@ -195,35 +203,35 @@ impl Worker {
     }
 
     /// Whether the worker is there, and has nothing to say that nobody asked for.
-    pub(super) fn is_well(&mut self) -> bool {
+    pub(crate) fn is_well(&mut self) -> bool {
         // What a thread of an earlier block has printed since belongs to nobody.
         let mut nobody = Printed::default();
         self.out.drain(&mut nobody, |_| {});
         self.errors.drain(&mut nobody, |_| {});
-        let silent = matches!(packet::receive(self.home.socket(), &mut self.buffer), Ok(None));
+        let silent = matches!(channel::receive(self.link.socket(), &mut self.buffer), Ok(None));
         silent && matches!(self.process.try_wait(), Ok(None))
     }
 
     /// Sends a request and waits for its answer. Whatever goes wrong, the worker is ended then.
-    pub(super) fn exchange(
+    pub(crate) fn exchange(
         &mut self,
         mut request: Json,
         descriptors: &[BorrowedFd<'_>],
-        watch: &dyn Watch,
+        waiter: &dyn Waiter,
         printed: &mut Printed,
     ) -> Result<Packet, Failure> {
         self.last += 1;
-        let released = self.home.take_released();
+        let released = self.link.take_released();
         if let Some(fields) = request.as_object_mut() {
             fields.insert("id".to_owned(), self.last.into());
             fields.insert("release".to_owned(), released.into());
         }
-        if packet::send(self.home.socket(), &request, descriptors, true).is_err() {
+        if channel::send(self.link.socket(), &request, descriptors, true).is_err() {
             self.end();
             return Err(Failure::NotSent);
         }
-        let answer = self.wait(watch, printed);
-        let log = |line: &str| watch.log(line);
+        let answer = self.wait(waiter, printed);
+        let log = |line: &str| waiter.log(line);
         self.out.drain(printed, log);
         self.errors.drain(printed, log);
         self.out.finish(printed, log);
@@ -239,17 +247,17 @@ impl Worker {
         Ok(packet)
     }
 
-    fn wait(&mut self, watch: &dyn Watch, printed: &mut Printed) -> Result<Packet, Failure> {
+    fn wait(&mut self, waiter: &dyn Waiter, printed: &mut Printed) -> Result<Packet, Failure> {
         loop {
-            if let Some(stop) = watch.stop() {
+            if let Some(stop) = waiter.stop() {
                 self.end();
                 return Err(Failure::Stopped(stop));
             }
             self.poll(SLICE);
-            let log = |line: &str| watch.log(line);
+            let log = |line: &str| waiter.log(line);
             self.out.drain(printed, log);
             self.errors.drain(printed, log);
-            match packet::receive(self.home.socket(), &mut self.buffer) {
+            match channel::receive(self.link.socket(), &mut self.buffer) {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
                 Err(Broken::Closed) => {
@@ -268,7 +276,7 @@ impl Worker {
 
     /// Waits until there is something to read.
     fn poll(&self, most: Duration) {
-        let mut all = vec![PollFd::new(self.home.socket(), PollFlags::IN)];
+        let mut all = vec![PollFd::new(self.link.socket(), PollFlags::IN)];
         for pipe in [&self.out, &self.errors] {
             all.extend(pipe.descriptor().map(|fd| PollFd::new(fd, PollFlags::IN)));
         }
@@ -299,17 +307,17 @@ impl Worker {
     }
 
     /// Ends the worker with everything that it has started.
-    pub(super) fn end(&mut self) {
-        self.home.leave();
+    pub(crate) fn end(&mut self) {
+        self.link.leave();
         self.process.kill();
     }
 
-    pub(super) fn is_ended(&self) -> bool {
-        self.home.is_gone()
+    pub(crate) fn is_ended(&self) -> bool {
+        self.link.is_gone()
     }
 
     /// Removes what blocks have left in the worker's own folder.
-    pub(super) fn tidy(&self) {
+    pub(crate) fn tidy(&self) {
         let scratch = self.folder.join("scratch");
         for entry in std::fs::read_dir(scratch).into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(b".cache") {
@@ -335,7 +343,7 @@ impl Drop for Worker {
 }
 
 /// How a process ended, in words that follow "was" or stand alone.
-pub(super) fn ended(end: ProcessEnd) -> String {
+pub(crate) fn ended(end: ProcessEnd) -> String {
     match end {
         ProcessEnd::Signalled(9) => "killed by signal 9 (out of memory?)".to_owned(),
         ProcessEnd::Signalled(24) => "killed by signal 24 (its limit on CPU time)".to_owned(),
@@ -345,7 +353,7 @@ pub(super) fn ended(end: ProcessEnd) -> String {
 
 impl Failure {
     /// As the error of the block that ran.
-    pub(super) fn into_error(self, printed: &Printed) -> BlockError {
+    pub(crate) fn into_error(self, printed: &Printed) -> BlockError {
         let message = match self {
             Self::Stopped(stop) => return stop.into(),
             Self::Ended(end) => ended(end),

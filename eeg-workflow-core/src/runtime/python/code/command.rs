@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 
 /// How a command ended, and what it said.
-pub(super) struct Output {
-    pub(super) status: std::process::ExitStatus,
-    pub(super) printed: String,
-    pub(super) errors: String,
+pub(crate) struct Output {
+    pub(crate) status: std::process::ExitStatus,
+    pub(crate) printed: String,
+    pub(crate) errors: String,
 }
 
 /// Runs a command that ends within a time.
-pub(super) fn run(command: &mut Command, most: Duration) -> std::io::Result<Output> {
+pub(crate) fn run(command: &mut Command, most: Duration) -> std::io::Result<Output> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let read = |pipe: Option<Box<dyn std::io::Read + Send>>| {

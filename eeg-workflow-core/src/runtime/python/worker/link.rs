@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::packet;
+use crate::runtime::python::worker::channel;
 use crate::sync::Mutex;
 
 /// What a worker has and others may know: its number, and how many values it holds for them.
 #[derive(Debug)]
-pub(super) struct Home {
-    pub(super) id: u64,
+pub(crate) struct WorkerLink {
+    pub(crate) id: u64,
     socket: OwnedFd,
     held: AtomicUsize,
     /// Values to be released that there was no room to tell of.
@@ -19,8 +19,8 @@ pub(super) struct Home {
     is_gone: AtomicBool,
 }
 
-impl Home {
-    pub(super) fn new(id: u64, socket: OwnedFd) -> Self {
+impl WorkerLink {
+    pub(crate) fn new(id: u64, socket: OwnedFd) -> Self {
         Self {
             id,
             socket,
@@ -30,42 +30,42 @@ impl Home {
         }
     }
 
-    pub(super) fn socket(&self) -> &OwnedFd {
+    pub(crate) fn socket(&self) -> &OwnedFd {
         &self.socket
     }
 
     /// The worker ends, and its values with it.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.is_gone.store(true, Ordering::Release);
     }
 
     /// The values that the worker is to be told to release with its next request.
-    pub(super) fn take_released(&self) -> Vec<u64> {
+    pub(crate) fn take_released(&self) -> Vec<u64> {
         std::mem::take(&mut *self.released.lock())
     }
 
     /// How many values are held there for this process.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Acquire)
     }
 
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.held.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether the worker has ended, and its values with it.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
     }
 
     /// A value is not needed any more. (`taken`: the worker has given it away itself.)
-    pub(super) fn release(&self, handle: u64, taken: bool) {
+    pub(crate) fn release(&self, handle: u64, taken: bool) {
         self.held.fetch_sub(1, Ordering::AcqRel);
         if taken || self.is_gone() {
             return;
         }
         let message = json!({ "op": "release", "handles": [handle] });
-        if packet::send(&self.socket, &message, &[], false).is_err() {
+        if channel::send(&self.socket, &message, &[], false).is_err() {
             self.released.lock().push(handle);
         }
     }

@@ -8,6 +8,8 @@ import contextlib
 import datetime
 import sys
 
+from . import features
+
 #: What BrainVision markers begin with, digits and spaces at their ends aside: where a recording
 #: has no others, mne numbers its events by the markers' own numbers.
 MARKERS = {"Stimulus/S", "Response/R", "Optic/O", "Event/", "New Segment/", "SyncStatus/Sync On"}
@@ -29,7 +31,7 @@ class EEGData:
 def from_fields(kind, fields):
     """The object that a native block gave."""
     if kind == "FeatureVectors":
-        return fields["data"]
+        return features.from_fields(fields)
     try:
         import mne
     except ImportError:
@@ -48,6 +50,9 @@ def to_fields(value):
     if type(value) is EEGData:
         fields = dict(value.__dict__)
         return fields.pop("kind"), fields
+    vectors = features.to_fields(value)
+    if vectors is not None:
+        return "FeatureVectors", vectors
     if _is_a(value, "mne.io.base", "BaseRaw"):
         return "Recording", _raw_fields(value)
     if _is_a(value, "mne.epochs", "BaseEpochs"):

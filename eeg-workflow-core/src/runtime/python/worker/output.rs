@@ -13,7 +13,7 @@ const TAIL: usize = 4 << 10;
 
 /// The read end of a pipe, and the line that is not complete yet.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     descriptor: OwnedFd,
     line: Vec<u8>,
     is_closed: bool,
@@ -21,7 +21,7 @@ pub(super) struct Pipe {
 
 /// How much of what a block prints was passed on, and its end.
 #[derive(Debug, Default)]
-pub(super) struct Printed {
+pub(crate) struct Printed {
     passed: usize,
     dropped: usize,
     tail: Vec<u8>,
@@ -29,7 +29,7 @@ pub(super) struct Printed {
 
 impl Pipe {
     /// A pipe whose write end goes to a worker.
-    pub(super) fn new() -> std::io::Result<(Self, OwnedFd)> {
+    pub(crate) fn new() -> std::io::Result<(Self, OwnedFd)> {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         // Less waiting for whoever prints much; the usual size does as well.
         let _ = rustix::pipe::fcntl_setpipe_size(&read, 256 << 10);
@@ -38,13 +38,13 @@ impl Pipe {
         Ok((Self { descriptor: read, line: Vec::new(), is_closed: false }, write))
     }
 
-    pub(super) fn descriptor(&self) -> Option<&OwnedFd> {
+    pub(crate) fn descriptor(&self) -> Option<&OwnedFd> {
         (!self.is_closed).then_some(&self.descriptor)
     }
 
     /// Reads what is there, and passes complete lines on. At most a few pipefuls: what is
     /// printed without end must not keep the reader from everything else.
-    pub(super) fn drain(&mut self, printed: &mut Printed, mut log: impl FnMut(&str)) {
+    pub(crate) fn drain(&mut self, printed: &mut Printed, mut log: impl FnMut(&str)) {
         let mut buffer = [0; 64 << 10];
         for _ in 0..64 {
             let count = match rustix::io::read(&self.descriptor, &mut buffer) {
@@ -74,7 +74,7 @@ impl Pipe {
     }
 
     /// Passes on what has no end of line.
-    pub(super) fn finish(&mut self, printed: &mut Printed, log: impl FnMut(&str)) {
+    pub(crate) fn finish(&mut self, printed: &mut Printed, log: impl FnMut(&str)) {
         if !self.line.is_empty() {
             printed.pass(&self.line, log);
             self.line.clear();
@@ -105,14 +105,14 @@ impl Printed {
     }
 
     /// Says how much was not passed on.
-    pub(super) fn close(&self, mut log: impl FnMut(&str)) {
+    pub(crate) fn close(&self, mut log: impl FnMut(&str)) {
         if self.dropped > 0 {
             log(&format!("… {} more bytes were printed, and not kept", self.dropped));
         }
     }
 
     /// The end of what was printed.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         String::from_utf8_lossy(&self.tail).trim().to_owned()
     }
 }

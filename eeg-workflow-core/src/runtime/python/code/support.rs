@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::PythonError;
-use super::files::make_folder;
+use crate::runtime::python::PythonError;
+use crate::runtime::python::files::make_folder;
 use crate::runtime::sandbox::CONFINE_PY;
 
 macro_rules! files {
@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = files![
     "_eeg_workflow/codec.py",
     "_eeg_workflow/display.py",
     "_eeg_workflow/exchange.py",
+    "_eeg_workflow/features.py",
     "_eeg_workflow/libraries.py",
     "_eeg_workflow/listing.py",
     "_eeg_workflow/runner.py",
@@ -34,7 +35,7 @@ const FILES: &[(&str, &str)] = files![
 ];
 
 /// Writes the files into a folder that is named after them, unless they are there.
-pub(super) fn write(folder: &Path) -> Result<PathBuf, PythonError> {
+pub(crate) fn write(folder: &Path) -> Result<PathBuf, PythonError> {
     let files = || FILES.iter().chain([&("_eeg_workflow/confine.py", CONFINE_PY)]);
     let mut hash = Sha256::new();
     for (path, text) in files() {
@@ -61,7 +62,7 @@ pub(super) fn write(folder: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// Gives a folder that is complete the name by which it is found.
-pub(super) fn put_in_place(part: &Path, target: PathBuf) -> Result<PathBuf, PythonError> {
+pub(crate) fn put_in_place(part: &Path, target: PathBuf) -> Result<PathBuf, PythonError> {
     match fs::rename(part, &target) {
         // Another process was faster with the same files.
         Err(_) if target.is_dir() => {
@@ -73,7 +74,7 @@ pub(super) fn put_in_place(part: &Path, target: PathBuf) -> Result<PathBuf, Pyth
 }
 
 /// Lets every user read a file or look into a folder: a worker can be another user.
-pub(super) fn make_readable(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_readable(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = if path.is_dir() { 0o755 } else { 0o444 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))

@@ -1,16 +1,14 @@
-//! What all workers share, and what those of one archive do.
+//! What all workers share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::archive::Unpacked;
-use super::{PythonError, packages};
-use crate::module::{Archive, ModuleKind};
+use super::PythonError;
 use crate::runtime::sandbox::{Interpreter, Limits, Sandbox, interpreter_paths};
 
 /// What all workers share.
-pub(super) struct Setting {
+pub(super) struct Settings {
     /// Where everything is kept.
     pub(super) folder: PathBuf,
     /// The Python files of this program.
@@ -30,20 +28,7 @@ pub(super) struct Setting {
     pub(super) max_output: usize,
 }
 
-/// The Python modules of one archive.
-#[derive(Debug)]
-pub(super) struct Code {
-    pub(super) digest: Arc<str>,
-    /// What the archive was unpacked into.
-    unpacked: Arc<Unpacked>,
-    /// The modules' folders.
-    pub(super) modules: Vec<String>,
-    /// The packages that they need.
-    requirements: Option<Vec<u8>>,
-    interpreter: OnceLock<Arc<Interpreter>>,
-}
-
-impl Setting {
+impl Settings {
     pub(super) fn new(
         options: super::PythonOptions,
         folder: PathBuf,
@@ -71,35 +56,5 @@ impl Setting {
         }
         let asked = Arc::new(interpreter_paths(&self.program)?);
         Ok(self.interpreter.get_or_init(|| asked))
-    }
-}
-
-impl Code {
-    pub(super) fn new(archive: &Archive, unpacked: Arc<Unpacked>) -> Self {
-        Self {
-            digest: archive.digest.as_str().into(),
-            unpacked,
-            modules: archive.written_in(ModuleKind::Python).map(|m| m.name.clone()).collect(),
-            requirements: packages::requirements(archive),
-            interpreter: OnceLock::new(),
-        }
-    }
-
-    /// The folder with the modules' folders.
-    pub(super) fn root(&self) -> &Path {
-        self.unpacked.root()
-    }
-
-    /// The interpreter that has the packages which the modules need.
-    pub(super) fn interpreter(&self, setting: &Setting) -> Result<&Arc<Interpreter>, PythonError> {
-        if let Some(known) = self.interpreter.get() {
-            return Ok(known);
-        }
-        let usual = setting.interpreter()?;
-        let found = match &self.requirements {
-            Some(list) => packages::interpreter(&setting.folder, usual, list)?,
-            None => Arc::clone(usual),
-        };
-        Ok(self.interpreter.get_or_init(|| found))
     }
 }
