@@ -31,6 +31,17 @@ pub struct BlockSpec {
     volatility: Volatility,
     execution: Execution,
     checks_own_values: bool,
+    /// What the block type is composed of; nothing, for native ones.
+    pub(crate) composition: Composition,
+}
+
+/// How deep and how large a block type is that is composed of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Composition {
+    /// The longest chain of composed block types, this one included.
+    pub(crate) depth: u32,
+    /// The number of blocks that one run of it runs inside, at all depths.
+    pub(crate) inner_blocks: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +133,7 @@ impl BlockSpec {
             volatility: Volatility::Pure,
             execution: Execution::Compute,
             checks_own_values: false,
+            composition: Composition::default(),
         }
     }
 

@@ -13,8 +13,11 @@ use super::ids::IdIndex;
 use super::plan::{Compiled, Node};
 use super::rows::{Join, Rows};
 use super::{BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, Plan, Workflow};
-use crate::block::{Block, Catalog, Execution, NotFound, Parameters};
+use crate::block::{Block, Catalog, Execution, NotFound, Parameters, no_such_module};
 use crate::guard;
+
+/// The maximum number of blocks that composed blocks run, at all depths.
+const MAX_INNER_BLOCKS: u64 = 100_000;
 
 /// An input of a plan that is joined from outside: its values come when the plan is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +88,7 @@ impl<'a> Planner<'a> {
 
     fn find_blocks(&mut self, catalog: &dyn Catalog) {
         let mut modules = FxHashSet::default();
+        let mut inner_blocks: u64 = 0;
         // Neighbours are often of one type: the one found last is looked at first.
         let mut last: Option<(&str, &str, &Arc<dyn Block>)> = None;
         let mut defaults: Option<(*const (), Parameters)> = None;
@@ -105,12 +109,13 @@ impl<'a> Planner<'a> {
                         block
                     }
                     Err(not_found) => {
-                        self.not_found(position, node, module, block_type, not_found);
+                        self.not_found(position, node, [module, block_type], not_found, catalog);
                         self.nodes.push(None);
                         continue;
                     }
                 },
             };
+            inner_blocks = inner_blocks.saturating_add(block.spec().composition.inner_blocks);
             let parameters = if node.values.is_none() && !block.spec().parameters().is_empty() {
                 let key = Arc::as_ptr(block).cast::<()>();
                 match &defaults {
@@ -132,20 +137,25 @@ impl<'a> Planner<'a> {
                 parameters: parameters.unwrap_or_default(),
             }));
         }
+        if inner_blocks > MAX_INNER_BLOCKS {
+            let message = format!(
+                "the workflow's blocks run {inner_blocks} inner blocks (at most {MAX_INNER_BLOCKS})"
+            );
+            let at = "/blocks".to_owned();
+            self.problems.add(Diagnostic::error(Code::TooManyInnerBlocks, at, message));
+        }
     }
 
     fn not_found(
         &mut self,
         position: usize,
         node: &BlockNode,
-        module: &str,
-        block_type: &str,
+        [module, block_type]: [&str; 2],
         not_found: NotFound,
+        catalog: &dyn Catalog,
     ) {
         let (code, key, message) = match not_found {
-            NotFound::Module => {
-                (Code::UnknownModule, "module", format!("there is no module \"{module}\""))
-            }
+            NotFound::Module => (Code::UnknownModule, "module", no_such_module(module, catalog)),
             NotFound::BlockType => (
                 Code::UnknownBlockType,
                 "type",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::json::Problem;
 use super::manifest::Preset;
+use super::place::Problem;
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Field, Inputs, Outputs, Parameters, Value,
 };
