@@ -1,6 +1,5 @@
 //! The modules that a command works with: the built-in ones, and the archives of its `--module`.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +32,6 @@ impl AvailableModules {
         let library = ModuleLibrary::open_with(&archives, builtin, limits, python.for_library())
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
-        refuse_equal_names(&options.archives)?;
         for path in &options.archives {
             let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
             let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
@@ -42,18 +40,6 @@ impl AvailableModules {
             installed.map_err(|error| wrong(with_details(&error)))?;
         }
         Ok(Self { view: library.view(owner.id), _library: library, _folder: folder })
-    }
-}
-
-/// Archives are told apart by their file names.
-fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
-    let mut names = HashSet::new();
-    match archives.iter().find(|path| !names.insert(path.file_name())) {
-        None => Ok(()),
-        Some(path) => {
-            let problem = "another --module has the same file name";
-            Err(Failure::usage(format!("{}: {problem}", path.display())))
-        }
     }
 }
 
@@ -76,9 +62,7 @@ impl Scratch {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
+        builder.create(&path)?;
         interrupt.removes(&path);
         Ok(Self(path))
     }
