@@ -22,7 +22,7 @@ fn plan(execution: Execution, kind: &str, blocks: usize) -> Plan {
         BlockSpec::new(name)
             .input("in", PortType::NUMBER, 0..=1)
             .output("out", PortType::NUMBER)
-            .execution(execution)
+            .with_execution(execution)
     };
     let endless = |cx: &Context<'_>, _: Inputs<'_>| -> Result<Outputs, BlockError> {
         loop {

@@ -8,6 +8,7 @@ mod eeg_edf;
 mod eeg_epoch_plot;
 mod eeg_epochs;
 mod eeg_events;
+mod eeg_faults;
 mod eeg_filter;
 mod eeg_golden;
 mod eeg_learn_blocks;

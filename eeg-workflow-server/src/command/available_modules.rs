@@ -52,18 +52,6 @@ impl AvailableModules {
     }
 }
 
-/// Archives are told apart by their file names.
-fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
-    let mut names = HashSet::new();
-    match archives.iter().find(|path| !names.insert(path.file_name())) {
-        None => Ok(()),
-        Some(path) => {
-            let problem = "another --module has the same file name";
-            Err(Failure::usage(format!("{}: {problem}", path.display())))
-        }
-    }
-}
-
 /// What is wrong with an archive, with the traceback if it is its code.
 fn with_details(error: &InstallError) -> String {
     let details = match error {
@@ -83,9 +71,7 @@ impl Scratch {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
+        builder.create(&path)?;
         interrupt.removes(&path);
         Ok(Self(path))
     }
@@ -94,5 +80,17 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         interrupt::remove(&self.0);
+    }
+}
+
+/// Archives are told apart by their file names.
+fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
+    let mut names = HashSet::new();
+    match archives.iter().find(|path| !names.insert(path.file_name())) {
+        None => Ok(()),
+        Some(path) => {
+            let problem = "another --module has the same file name";
+            Err(Failure::usage(format!("{}: {problem}", path.display())))
+        }
     }
 }

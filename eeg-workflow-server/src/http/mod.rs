@@ -8,7 +8,6 @@ pub(crate) mod connection;
 mod download;
 mod form;
 mod frames;
-pub(crate) mod health;
 pub(crate) mod metrics;
 mod rejection;
 mod request;

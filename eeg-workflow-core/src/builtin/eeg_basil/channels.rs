@@ -50,9 +50,7 @@ impl Block for ChannelSelection {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let mut names = cx.texts(CHANNELS);
-        // A line of the designer's list that was left empty.
-        names.retain(|name| !name.trim().is_empty());
+        let names = super::channels(cx, CHANNELS, recording.channel_names());
         let picked = recording.pick_channels(&names);
         let picked = picked.map_err(|error| BlockError::parameter(CHANNELS, error))?;
         let text = shape(&picked);

@@ -45,7 +45,7 @@ impl EpochExtraction {
             .parameter(
                 KEEP_FIRST,
                 PortType::BOOLEAN,
-                "false",
+                "",
                 "Whether of several events at one sample the first counts; else they are an error",
             );
         Self(spec)
@@ -75,6 +75,7 @@ impl Block for EpochExtraction {
                 false => Repeated::Refuse,
             },
         };
+        tell_ambiguous(cx, &recording, options.events.as_deref().unwrap_or_default());
         let epochs = Epochs::extract(&recording, &options).map_err(culprit)?;
         log_dropped(cx, &epochs, &recording);
         let (n, channels, samples) = epochs.shape();
@@ -100,6 +101,24 @@ fn chosen(cx: &Context<'_>, recording: &Recording) -> Result<Option<Vec<String>>
         return Err(BlockError::parameter(EVENT_ID, format_args!("\"{text}\" names no event")));
     }
     Ok(Some(parts))
+}
+
+/// Says where a number that was asked for is an id, but also what another event is called.
+fn tell_ambiguous(cx: &Context<'_>, recording: &Recording, asked: &[String]) {
+    let Ok(events) = recording.events() else { return };
+    for asked in asked {
+        let id = asked.trim().parse::<i32>().ok();
+        let of_id = events.ids.iter().find(|(_, id_)| Some(*id_) == id);
+        let of_name = events.ids.iter().find(|(name, _)| name == asked.trim());
+        if let (Some((name, id)), Some((_, other))) = (of_id, of_name)
+            && id != other
+        {
+            cx.log(format!(
+                "{EVENT_ID} {id} is the event with this id, \"{name}\", not the event \"{asked}\", \
+                 whose id is {other}"
+            ));
+        }
+    }
 }
 
 /// The error with the parameter that it is about.
@@ -170,7 +189,7 @@ impl EpochAveraging {
         Self(spec.parameter(
             PER_CONDITION,
             PortType::BOOLEAN,
-            "false",
+            "",
             "Whether each event has an average of its own; else all are pooled",
         ))
     }

@@ -92,5 +92,14 @@ fn filtered(cx: &Context<'_>, recording: Arc<Recording>, filter: &FirFilter) -> 
             filter.taps().len()
         ));
     }
+    let counts = recording.nan_counts();
+    for (channel, count) in recording.channels().iter().zip(counts).filter(|(_, n)| *n > 0) {
+        cx.log(format!(
+            "channel {:?}: {count} samples are not numbers; neither are those within half of the \
+             filter's {} samples of them",
+            channel.name,
+            filter.taps().len()
+        ));
+    }
     Outputs::one(Value::object(filter.apply(Arc::unwrap_or_clone(recording))))
 }

@@ -93,8 +93,7 @@ impl Block for ErpPlot {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
-        let mut names = cx.texts(CHANNELS);
-        names.retain(|name| !name.trim().is_empty());
+        let names = super::channels(cx, CHANNELS, epochs.channel_names());
         let picture = plot_erp(not_empty(&epochs)?, &names, format);
         let picture = picture.map_err(|error| match error {
             ErpError::Channels(error) => BlockError::parameter(CHANNELS, error),

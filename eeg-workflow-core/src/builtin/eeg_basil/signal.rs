@@ -33,8 +33,7 @@ impl Block for ReReference {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let mut names = cx.texts(REFERENCE);
-        names.retain(|name| !name.trim().is_empty());
+        let mut names = super::channels(cx, REFERENCE, recording.channel_names());
         if let [only] = names.as_slice()
             && only.trim().eq_ignore_ascii_case("average")
             && recording.channel_names().all(|name| name != only)
