@@ -281,24 +281,55 @@ pub(crate) fn parse() -> Command {
     cli.command.unwrap_or(Command::Serve(cli.serve))
 }
 
-/// `BLOCK.NAME=VALUE`. The block's id ends at the first dot, the name at the first `=`.
+/// `BLOCK.NAME=VALUE` as the command line has it. Where the block's id ends, which may contain
+/// dots and equals signs, only a workflow tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Assignment {
-    pub(crate) block: String,
-    pub(crate) name: String,
-    pub(crate) value: String,
+pub(crate) struct Assignment(String);
+
+/// An assignment of which the parts are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AssignmentParts<'a> {
+    pub(crate) block: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
+}
+
+impl Assignment {
+    /// Its parts, where the block is the longest of the ids that are known. With none of them,
+    /// the block's id ends at the first dot.
+    pub(crate) fn parts(&self, is_block: impl Fn(&str) -> bool) -> AssignmentParts<'_> {
+        let mut shortest = AssignmentParts { block: "", name: "", value: "" };
+        for parts in self.0.rmatch_indices('.').filter_map(|(dot, _)| self.split_at(dot)) {
+            if is_block(parts.block) {
+                return parts;
+            }
+            shortest = parts;
+        }
+        shortest
+    }
+
+    /// Its parts if the block's id ends at this dot.
+    fn split_at(&self, dot: usize) -> Option<AssignmentParts<'_>> {
+        let (block, rest) = (self.0.get(..dot)?, self.0.get(dot + 1..)?);
+        let (name, value) = rest.split_once('=')?;
+        let is_whole = !block.is_empty() && !name.is_empty();
+        is_whole.then_some(AssignmentParts { block, name, value })
+    }
 }
 
 impl FromStr for Assignment {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (target, value) = text.split_once('=').ok_or("there is no \"=\"")?;
-        let (block, name) = target.split_once('.').ok_or("there is no \".\" before the \"=\"")?;
-        if block.is_empty() || name.is_empty() {
-            return Err("the block or the name is empty");
+        let (target, _) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let assignment = Self(text.to_owned());
+        if text.match_indices('.').any(|(dot, _)| assignment.split_at(dot).is_some()) {
+            return Ok(assignment);
         }
-        Ok(Self { block: block.into(), name: name.into(), value: value.into() })
+        Err(match target.contains('.') {
+            true => "the block or the name is empty",
+            false => "there is no \".\" before the \"=\"",
+        })
     }
 }
 
@@ -333,15 +364,22 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    fn parts(text: &str, blocks: &[&str]) -> Option<[String; 3]> {
+        let assignment: Assignment = text.parse().ok()?;
+        let AssignmentParts { block, name, value } = assignment.parts(|id| blocks.contains(&id));
+        Some([block, name, value].map(str::to_owned))
+    }
+
     #[test]
     fn assignments_name_a_block_and_a_parameter_with_any_characters() {
-        let assignment = |block: &str, name: &str, value: &str| {
-            Ok(Assignment { block: block.into(), name: name.into(), value: value.into() })
-        };
-        assert_eq!("1.EEG File=a=b.eeg".parse(), assignment("1", "EEG File", "a=b.eeg"));
-        assert_eq!("b.x.y=".parse(), assignment("b", "x.y", ""));
+        let expected = |parts: [&str; 3]| Some(parts.map(str::to_owned));
+        assert_eq!(parts("1.EEG File=a=b.eeg", &["1"]), expected(["1", "EEG File", "a=b.eeg"]));
+        assert_eq!(parts("b.x.y=", &["b"]), expected(["b", "x.y", ""]));
+        assert_eq!(parts("b.x.y=1", &["b", "b.x"]), expected(["b.x", "y", "1"]));
+        assert_eq!(parts("a=b.x=1", &["a=b"]), expected(["a=b", "x", "1"]));
+        assert_eq!(parts("9.x.y=1.5", &["b"]), expected(["9", "x.y", "1.5"]));
         for wrong in ["1.x", "x=1", ".x=1", "1.=2"] {
-            assert!(wrong.parse::<Assignment>().is_err(), "{wrong}");
+            assert_eq!(parts(wrong, &["1"]), None, "{wrong}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The workflow document.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -130,6 +131,11 @@ impl Workflow {
     /// How many blocks the document lists.
     pub fn block_count(&self) -> usize {
         self.0.blocks.len()
+    }
+
+    /// The ids of the blocks that have one.
+    pub fn block_ids(&self) -> HashSet<String> {
+        self.0.blocks.iter().filter_map(|node| Some(node.id.as_ref()?.to_string())).collect()
     }
 
     pub(super) fn document(&self) -> &Document {

@@ -19,7 +19,10 @@ pub(super) fn print_diagnostics(workflow: &Path, diagnostics: &[Diagnostic]) {
 
 /// Reads the workflow that the command line names.
 pub(super) fn read_workflow(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    // Some editors begin a file with a mark of its encoding.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Prints a value as JSON on standard output.

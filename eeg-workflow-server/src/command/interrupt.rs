@@ -11,7 +11,7 @@ use crate::cli::exit;
 use crate::command::failure::Failure;
 use crate::sync::lock;
 
-/// Listens for SIGINT and SIGTERM from when it is made to the end of the program.
+/// Listens for SIGINT, SIGTERM and SIGHUP from when it is made to the end of the program.
 #[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<Mutex<State>>);
 
@@ -25,9 +25,12 @@ struct State {
 impl Interrupt {
     pub(crate) fn listen() -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let (mut interrupt, mut terminate) = {
+        let (mut interrupt, mut terminate, mut hangup) = {
             let _inside = runtime.enter();
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+            let [interrupt, terminate, hangup] =
+                [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+                    .map(signal);
+            (interrupt?, terminate?, hangup?)
         };
         let this = Self::default();
         let shared = this.clone();
@@ -37,6 +40,7 @@ impl Interrupt {
                     tokio::select! {
                         _ = interrupt.recv() => shared.interrupted(),
                         _ = terminate.recv() => shared.interrupted(),
+                        _ = hangup.recv() => shared.interrupted(),
                     }
                 }
             });

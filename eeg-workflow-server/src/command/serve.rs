@@ -19,6 +19,7 @@ use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
 use crate::http::accounts::{Accounts, Origins};
 use crate::http::connection::{self, ConnectionLimits};
+use crate::http::health::DatabaseCheck;
 use crate::http::metrics::Metrics;
 use crate::http::request_id::RequestIds;
 use crate::http::router;
@@ -170,6 +171,10 @@ fn open(
         accounts: Accounts::open(&data.accounts(), token_lifetime)?,
         jobs,
         job_store,
+        databases: [
+            ("the job store", DatabaseCheck::new(data.jobs())),
+            ("the accounts", DatabaseCheck::new(data.accounts())),
+        ],
         engine,
         library,
         python,

@@ -1,8 +1,11 @@
 //! Forms: multipart, urlencoded and JSON bodies, all read into one [`Form`].
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
-use eeg_workflow_core::workflow::RawObject;
 use multer::{Constraints, Multipart, SizeLimit};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::http::frames::{BodyError, Frames};
@@ -98,16 +101,16 @@ impl Form {
         if bytes.is_empty() {
             return Ok(Self::default());
         }
-        let members: RawObject<'_> = serde_json::from_slice(&bytes).map_err(|error| {
-            Rejection::BadBody(format!("the body is not a JSON object: {error}"))
+        let members: Members<'_> = serde_json::from_slice(&bytes).map_err(|error| {
+            Rejection::BadBody(format!("the body is not a JSON object that is taken here: {error}"))
         })?;
         let mut parts = Vec::with_capacity(members.0.len());
         for (name, value) in members.0 {
             let content = match serde_json::from_str::<String>(value.get()) {
                 Ok(text) => text.into(),
-                Err(_) => Bytes::copy_from_slice(value.get().as_bytes()),
+                Err(_) => bytes.slice_ref(value.get().as_bytes()),
             };
-            parts.push(Part { name: name.into_owned(), file_name: None, content });
+            parts.push(Part { name, file_name: None, content });
         }
         Ok(Self { parts, json: Some(bytes), place: None })
     }
@@ -134,6 +137,37 @@ impl Form {
     /// The whole body as it came, when it was JSON.
     pub(crate) fn json_text(&self) -> Option<&str> {
         self.json.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+}
+
+/// The members of a JSON object, at most [`MAX_PARTS`] of them.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(name) = map.next_key()? {
+                    if members.len() == MAX_PARTS {
+                        let problem = format!("it has over {MAX_PARTS} members");
+                        return Err(serde::de::Error::custom(problem));
+                    }
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod connection;
 mod download;
 mod form;
 mod frames;
+pub(crate) mod health;
 pub(crate) mod metrics;
 mod rejection;
 mod request;

@@ -9,7 +9,10 @@ use hyper::header::{ALLOW, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::http::response::{self, Response};
-use crate::text::with_causes;
+use crate::text::{bounded, with_causes};
+
+/// Bytes of a reason in an answer, whatever it echoes.
+const MAX_REASON: usize = 8 * 1024;
 
 /// A refused request. Its display is the answer's `error`.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,8 @@ pub(crate) enum Rejection {
     #[error("requests that change something are not taken from the page of another site")]
     ForeignOrigin,
 
+    #[error("a request names its host once, in the header \"Host\"")]
+    BadHost,
     #[error("there is nothing at this address")]
     NoSuchPath,
     #[error("the method {method} is not allowed here")]
@@ -92,6 +97,9 @@ pub(crate) enum Rejection {
     TooManyJobs(usize),
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// Something that the server depends on is not in order.
+    #[error("the server is not well: {0}")]
+    Unhealthy(String),
     /// Something of the server's own failed; the cause is logged, not told.
     #[error("the server cannot do this at the moment")]
     Unavailable(String),
@@ -114,6 +122,7 @@ impl Rejection {
             | Self::ModuleExists(_) => StatusCode::FORBIDDEN,
             Self::InvalidToken
             | Self::ExpiredToken
+            | Self::BadHost
             | Self::MissingField(_)
             | Self::BadField { .. }
             | Self::BadQuery { .. }
@@ -137,7 +146,7 @@ impl Rejection {
             Self::TooManyAttempts(_) | Self::TooManyJobs(_) | Self::Busy(_) => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Self::ShuttingDown | Self::NoPython(_) | Self::Unavailable(_) => {
+            Self::ShuttingDown | Self::NoPython(_) | Self::Unhealthy(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -146,10 +155,10 @@ impl Rejection {
     /// The answer: `{"error": …}`, with what else clients of this reason expect.
     pub(crate) fn into_response(self) -> Response {
         let error = self.to_string();
+        let error = bounded(&error, MAX_REASON);
         let body = Refused {
             // Clients of the first system read this key here.
-            message: matches!(self, Self::InvalidToken | Self::ExpiredToken)
-                .then_some(error.as_str()),
+            message: matches!(self, Self::InvalidToken | Self::ExpiredToken).then_some(&*error),
             error: &error,
             diagnostics: match &self {
                 Self::InvalidWorkflow(invalid) => Some(invalid.diagnostics.as_slice()),

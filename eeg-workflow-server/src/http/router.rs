@@ -9,8 +9,9 @@ use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{ALLOW, HOST, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 
 use crate::http::accounts::User;
@@ -23,6 +24,10 @@ use crate::http::resources::{
 };
 use crate::http::response::{self, Response};
 use crate::http::state::App;
+use crate::text::bounded;
+
+/// Bytes of a path or a reason in the log.
+const MAX_LOGGED: usize = 1024;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Rejection>> + Send>>;
 
@@ -113,6 +118,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
     let client = app.client_address(&head.headers, peer);
 
     let (route, answer) = match find(&method, &path) {
+        _ if !has_one_host(&head) => (None, Err(Rejection::BadHost)),
         Found::Route(index, route, parameters) => {
             let call = Call::new(head, body, parameters, client, id);
             (Some(index), caught(call_handler(&app, route, call)).await)
@@ -150,6 +156,12 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
     }
 }
 
+/// Whether a request says once for which host it is, as HTTP/1.1 demands.
+fn has_one_host(head: &Parts) -> bool {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && head.version < Version::HTTP_11)
+}
+
 /// A panic is the server's own failure, and neither the end of the connection nor silent.
 async fn caught(
     handler: impl Future<Output = Result<Response, Rejection>>,
@@ -164,11 +176,16 @@ async fn caught(
 
 fn log(rejection: &Rejection, id: RequestId, client: IpAddr, method: &Method, path: &str) {
     let status = rejection.status().as_u16();
+    let path = bounded(path, MAX_LOGGED);
     match rejection {
         Rejection::Unavailable(cause) => {
-            tracing::error!(request = %id, %client, %method, path, status, cause, "failed");
+            tracing::error!(request = %id, %client, %method, %path, status, cause, "failed");
         }
-        _ => tracing::info!(request = %id, %client, %method, path, status, %rejection, "refused"),
+        _ => {
+            let rejection = rejection.to_string();
+            let rejection = bounded(&rejection, MAX_LOGGED);
+            tracing::info!(request = %id, %client, %method, %path, status, %rejection, "refused");
+        }
     }
 }
 
@@ -187,6 +204,9 @@ enum Found {
 }
 
 fn find(method: &Method, path: &str) -> Found {
+    if method == Method::OPTIONS && path == "*" {
+        return Found::Options("GET, HEAD, POST, PUT, DELETE, OPTIONS".to_owned());
+    }
     let Some(segments) = segments(path) else {
         return Found::Rejected(Rejection::NoSuchPath);
     };

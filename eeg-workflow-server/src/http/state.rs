@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::cli::PythonUploads;
 use crate::http::accounts::{Accounts, Origins};
+use crate::http::health::DatabaseCheck;
 use crate::http::metrics::Metrics;
 use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestIds;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) jobs: JobService,
     /// The same store that the job service has, for its figures.
     pub(crate) job_store: Arc<SqliteStore>,
+    /// Checks of the databases of jobs and of accounts.
+    pub(crate) databases: [(&'static str, DatabaseCheck); 2],
     pub(crate) engine: Engine,
     pub(crate) library: Arc<ModuleLibrary>,
     /// What the library runs Python modules with.

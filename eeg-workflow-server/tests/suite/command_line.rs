@@ -410,3 +410,56 @@ fn long_results_are_shortened_and_control_characters_are_not_printed() {
         "{table}"
     );
 }
+
+/// One constant, with a byte order mark before the document.
+fn constant(id: &str) -> String {
+    format!(
+        "\u{feff}{{\"blocks\": [{{\"id\": \"{id}\", \"type\": \"Constant\", \"module\": \
+         \"Arithmetic.zip:Arithmetic\", \"values\": {{\"constant value\": \"4\"}}}}], \"edges\": []}}"
+    )
+}
+
+#[test]
+fn what_cannot_be_set_or_saved_is_refused_before_the_run() {
+    let place = Place::new(&constant("1"));
+    std::fs::write(place.path().join("file"), "").unwrap();
+    for (arguments, told) in [
+        (&["--set", "1.constant valeu=5"][..], "constant valeu"),
+        (&["--set", "2.constant value=5"], "2"),
+        (&["--save", "1.output=none/x.json"], "none"),
+        (&["--save", "1.output=."], "not the name of a file"),
+        (&["--save", "1.output=x.json", "--save", "1.output=x.json"], "twice"),
+        (&["--output", "file/x"], "file/x"),
+        (&["--output", "file"], "file"),
+    ] {
+        let run = place.call(&[&["run", "w.json"], arguments].concat());
+        let error = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(told), "{arguments:?}: {error}");
+        assert!(run.stdout.is_empty());
+    }
+    let run = place.call(&["run", "w.json", "--save", "1.output=x.npy"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("x.npy"), "{}", text(&run.stderr));
+    assert!(!place.path().join("x.npy").exists());
+}
+
+#[test]
+fn ids_of_blocks_may_contain_dots_and_equals_signs() {
+    for id in ["a.b", "a=b", "a.b=c.d"] {
+        let place = Place::new(&constant(id));
+        let (set, save) = (format!("{id}.constant value=7"), format!("{id}.output=x.json"));
+        let run = place.call(&["run", "w.json", "--set", &set, "--save", &save]);
+        assert_eq!(run.status.code(), Some(0), "{id}: {}", text(&run.stderr));
+        let saved = std::fs::read_to_string(place.path().join("x.json")).unwrap();
+        assert!(saved.contains('7'), "{id}: {saved}");
+    }
+}
+
+#[test]
+fn two_archives_of_one_name_are_refused() {
+    let place = Place::new(&constant("1"));
+    let run = place.call(&["run", "w.json", "--module", "a/x.zip", "--module", "b/x.zip"]);
+    assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("b/x.zip: another --module"), "{}", text(&run.stderr));
+}

@@ -241,3 +241,44 @@ fn times_that_no_clock_can_express_are_for_ever() {
     assert_eq!(server.get("/healthz").send().status, 200);
     assert!(server.terminate().success());
 }
+
+/// What the server answers to these bytes.
+fn raw(server: &Server, request: &str) -> Reply {
+    let mut stream = server.get("/healthz").header("connection", "close").open();
+    let mut before = Vec::new();
+    stream.read_to_end(&mut before).unwrap();
+    let mut stream = TcpStream::connect(stream.peer_addr().unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    Reply::parse(&answer, false)
+}
+
+#[test]
+fn a_request_names_its_host_once() {
+    let server = Server::start(&[]);
+    let get = "GET /healthz HTTP/1.1\r\nConnection: close\r\n";
+    assert_eq!(raw(&server, &format!("{get}\r\n")).status, 400);
+    assert_eq!(raw(&server, &format!("{get}Host: a\r\nHost: b\r\n\r\n")).status, 400);
+    assert_eq!(raw(&server, &format!("{get}Host: a\r\n\r\n")).status, 200);
+    assert_eq!(raw(&server, "GET /healthz HTTP/1.0\r\n\r\n").status, 200);
+    let all = "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw(&server, all).status, 200);
+}
+
+#[test]
+fn a_json_form_has_a_limit_of_members_and_answers_do_not_echo_long_values() {
+    let server = Server::start(&[]);
+    let token = server.user("ann");
+    let members: Vec<String> = (0..300).map(|number| format!("\"m{number}\": 1")).collect();
+    let body = format!("{{{}}}", members.join(","));
+    let reply = server.post("/api/workflow/jobs").token(&token).json(body).send();
+    assert_eq!(reply.status, 400);
+    assert!(reply.error().contains("members"), "{}", reply.error());
+    let long = "x".repeat(20_000);
+    let request = server.post("/api/workflow/jobs").token(&token).body(&format!("a/{long}"), "x");
+    let reply = request.send();
+    assert_eq!(reply.status, 415);
+    assert!(reply.body.len() < 10_000, "{}", reply.body.len());
+    assert!(server.log().lines().all(|line| line.len() < 4_000));
+}

@@ -8,6 +8,7 @@ use eeg_workflow_core::block::Display;
 use eeg_workflow_core::job::Shown;
 
 use crate::cli::RunOptions;
+use crate::command::failure::Failure;
 
 /// The folder for artifacts, made when there is something to put into it.
 pub(super) struct Folder {
@@ -18,13 +19,16 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The folder that the command line names, or a new one named after the workflow.
-    pub(super) fn new(options: &RunOptions) -> Self {
+    /// The folder that the command line names, which is made now, or a new one named after the
+    /// workflow.
+    pub(super) fn new(options: &RunOptions) -> Result<Self, Failure> {
         if let Some(path) = &options.output {
-            return Self { path: path.clone(), is_new: false, is_made: false };
+            fs::create_dir_all(path)
+                .map_err(|error| Failure::usage(format!("--output {}: {error}", path.display())))?;
+            return Ok(Self { path: path.clone(), is_new: false, is_made: true });
         }
         let stem = options.workflow.file_stem().unwrap_or_default().to_string_lossy();
-        Self { path: format!("{stem}-output").into(), is_new: true, is_made: false }
+        Ok(Self { path: format!("{stem}-output").into(), is_new: true, is_made: false })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -70,8 +74,6 @@ impl Folder {
                 number += 1;
                 self.path = format!("{}-{number}", first.display()).into();
             }
-        } else {
-            fs::create_dir_all(&self.path)?;
         }
         self.is_made = true;
         Ok(())

@@ -18,7 +18,7 @@ use eeg_workflow_core::engine::{Engine, EngineOptions, Event, RunOptions as Engi
 use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
 use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
 
-use crate::cli::{RunOptions, exit};
+use crate::cli::{AssignmentParts, RunOptions, exit};
 use crate::command::available_modules::AvailableModules;
 use crate::command::failure::Failure;
 use crate::command::files::{print_diagnostics, read_workflow};
@@ -27,6 +27,7 @@ use crate::text::with_causes;
 use artifacts::Folder;
 use ended::Ended;
 use progress::Progress;
+use save::find_block;
 
 /// Runs the workflow and shows what came of it.
 pub(crate) fn main(options: &RunOptions) -> ExitCode {
@@ -50,7 +51,9 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
         }
     };
     print_diagnostics(&options.workflow, plan.warnings());
+    check_set(&plan, options)?;
     let saves = save::resolve(&options.save, &plan)?;
+    let mut folder = Folder::new(options)?;
 
     let threads = options.threads.map(usize::from);
     let engine = Engine::new(EngineOptions { threads, ..EngineOptions::default() })
@@ -67,9 +70,8 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
         },
     );
     interrupt.cancels(&run);
-    let mut folder = Folder::new(options);
     let mut progress = Progress::new(&plan, options.json);
-    let (state, elapsed) = follow(&events, &plan, &mut folder, &mut progress);
+    let (state, elapsed) = follow(&events, &plan, &mut folder, &mut progress, &interrupt);
     progress.finish();
     let report = run.wait();
     let document = workflow.as_json().into();
@@ -92,12 +94,31 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
 
 /// The workflow with the parameters that the command line replaces.
 fn set(mut workflow: Workflow, options: &RunOptions) -> Result<Workflow, Failure> {
+    let ids = workflow.block_ids();
     for assignment in &options.set {
+        let AssignmentParts { block, name, value } = assignment.parts(|id| ids.contains(id));
         workflow = workflow
-            .set_parameter(&assignment.block, &assignment.name, &assignment.value)
+            .set_parameter(block, name, value)
             .map_err(|error| Failure::usage(format!("--set: {}", with_causes(&error))))?;
     }
     Ok(workflow)
+}
+
+/// Refuses parameters that their blocks do not have.
+fn check_set(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
+    for assignment in &options.set {
+        let parts = assignment.parts(|id| find_block(plan, id).is_some());
+        let block = find_block(plan, parts.block).and_then(|block| plan.block(block));
+        let has_it = block.is_some_and(|block| {
+            block.spec().parameters().iter().any(|parameter| parameter.name == parts.name)
+        });
+        if !has_it {
+            let AssignmentParts { block, name, .. } = parts;
+            let problem = format!("--set: block {block} has no parameter \"{name}\"");
+            return Err(Failure::usage(problem));
+        }
+    }
+    Ok(())
 }
 
 /// Follows the run to its end: what became of it, and how long each block took.
@@ -106,6 +127,7 @@ fn follow(
     plan: &Plan,
     folder: &mut Folder,
     progress: &mut Progress,
+    interrupt: &Interrupt,
 ) -> (JobState, Vec<Option<Duration>>) {
     let mut blocks = vec![BlockState::default(); plan.len()];
     let mut times = vec![None; plan.len()];
@@ -124,6 +146,10 @@ fn follow(
                     Phase::Finished,
                 );
                 (block, phase, Some(elapsed))
+            }
+            // The signal that interrupts a run may end a worker before the run is cancelled.
+            Event::BlockFailed { block, elapsed, .. } if interrupt.was_interrupted() => {
+                (block, Phase::Cancelled("cancelled".into()), Some(elapsed))
             }
             Event::BlockFailed { block, error, elapsed } => {
                 (block, Phase::Failed(error.details().into()), Some(elapsed))
@@ -150,6 +176,7 @@ fn follow(
     // A block may have failed after all, when what it made could not be written.
     let has_failed = blocks.iter().any(|block| matches!(block.phase, Phase::Failed(_)));
     let status = match status {
+        _ if interrupt.was_interrupted() => JobStatus::Cancelled,
         RunStatus::Completed if !has_failed => JobStatus::Completed,
         RunStatus::Cancelled => JobStatus::Cancelled,
         _ => JobStatus::Failed,

@@ -1,5 +1,6 @@
 //! Outputs that the command line asks for, as files.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use eeg_workflow_core::engine::{Keep, Report};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
 
 use super::npy;
-use crate::cli::Assignment;
+use crate::cli::{Assignment, AssignmentParts};
 use crate::command::failure::Failure;
 
 /// An output and the file that it goes to.
@@ -22,25 +23,44 @@ pub(super) struct Save {
     path: PathBuf,
 }
 
-/// Finds the outputs that are to be saved.
+/// Finds the outputs that are to be saved, and checks that their files can be written.
 pub(super) fn resolve(saves: &[Assignment], plan: &Plan) -> Result<Vec<Save>, Failure> {
-    let find = |save: &Assignment| {
-        let is_it =
-            |index: &BlockIndex| plan.id(*index).is_some_and(|id| id.to_string() == save.block);
-        let block = plan
-            .indices()
-            .find(is_it)
-            .ok_or_else(|| format!("the workflow has no block {}", save.block))?;
-        let spec = plan.block(block).map(|block| block.spec());
-        let port =
-            spec.and_then(|spec| spec.outputs().iter().position(|output| output.name == save.name));
-        let port =
-            port.ok_or_else(|| format!("block {} has no output \"{}\"", save.block, save.name))?;
-        let name = format!("{}.{}", save.block, save.name);
-        Ok(Save { block, port, name, path: save.value.clone().into() })
-    };
-    let found: Result<Vec<Save>, String> = saves.iter().map(find).collect();
+    let found: Result<Vec<Save>, String> = saves.iter().map(|save| find(save, plan)).collect();
+    let found = found.and_then(|saves| {
+        let mut paths = HashSet::new();
+        match saves.iter().find(|save| !paths.insert(save.path.as_path())) {
+            Some(twice) => Err(format!("{} is named twice", twice.path.display())),
+            None => Ok(saves),
+        }
+    });
     found.map_err(|problem| Failure::usage(format!("--save: {problem}")))
+}
+
+fn find(save: &Assignment, plan: &Plan) -> Result<Save, String> {
+    let AssignmentParts { block: id, name: port_name, value } =
+        save.parts(|id| find_block(plan, id).is_some());
+    let block = find_block(plan, id).ok_or_else(|| format!("the workflow has no block {id}"))?;
+    let spec = plan.block(block).map(|block| block.spec());
+    let port =
+        spec.and_then(|spec| spec.outputs().iter().position(|output| output.name == port_name));
+    let port = port.ok_or_else(|| format!("block {id} has no output \"{port_name}\""))?;
+    let path = PathBuf::from(value);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(format!("{}: there is no folder {}", path.display(), folder.display()));
+    }
+    if path.is_dir() || value.is_empty() {
+        return Err(format!("\"{value}\" is not the name of a file"));
+    }
+    Ok(Save { block, port, name: format!("{id}.{port_name}"), path })
+}
+
+/// The block of this id.
+pub(super) fn find_block(plan: &Plan, id: &str) -> Option<BlockIndex> {
+    plan.indices().find(|index| plan.id(*index).is_some_and(|found| found.to_string() == id))
 }
 
 /// What the engine must keep for them.
@@ -102,6 +122,11 @@ fn write_value(path: &Path, value: &Value) -> io::Result<()> {
             }
         };
         return std::fs::write(path, bytes);
+    }
+    if path.extension().is_some_and(|ending| ending == "npy") {
+        let problem =
+            format!("a value of type {} is not an array: save it as .json", value.type_name());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     }
     let mut text = json::to_document(value).map_err(io::Error::other)?;
     text.push('\n');

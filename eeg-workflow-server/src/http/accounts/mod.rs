@@ -155,11 +155,6 @@ impl Accounts {
         token.cookie(self.token_lifetime, is_secure)
     }
 
-    /// Whether the database answers.
-    pub(crate) async fn is_healthy(&self) -> bool {
-        self.with_store(AccountStore::count).await.is_ok()
-    }
-
     async fn new_token(&self, user: &User) -> Result<Token, Rejection> {
         let token = Token::new().map_err(Rejection::unavailable)?;
         let (id, hash, lifetime) = (user.id, token.hash(), self.token_lifetime);

@@ -148,11 +148,6 @@ impl AccountStore {
         Ok(account.optional()?)
     }
 
-    /// How many accounts there are.
-    pub(crate) fn count(&self) -> Result<i64, StoreError> {
-        Ok(self.reader().query_row("SELECT count(*) FROM users", [], |row| row.get(0))?)
-    }
-
     pub(crate) fn add_token(
         &self,
         user: OwnerId,

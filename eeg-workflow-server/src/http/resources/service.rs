@@ -13,6 +13,7 @@ use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
 use crate::http::state::{App, blocking};
+use crate::text::with_causes;
 
 /// What this is, for whoever opens the address in a browser.
 pub(crate) async fn about(_: Arc<App>, _: Call) -> Result<Response, Rejection> {
@@ -24,17 +25,23 @@ pub(crate) async fn about(_: Arc<App>, _: Call) -> Result<Response, Rejection> {
     Ok(response::json(StatusCode::OK, &answer))
 }
 
-/// Whether the stores answer and jobs are taken.
+/// Whether the stores can be read and written, and jobs are taken.
 pub(crate) async fn health(app: Arc<App>, _: Call) -> Result<Response, Rejection> {
     if *app.stopping.borrow() {
         return Err(Rejection::ShuttingDown);
     }
-    if !app.accounts.is_healthy().await {
-        return Err(Rejection::Unavailable("the accounts database does not answer".into()));
-    }
-    // The owner 0 has no jobs; the store is asked nevertheless.
-    blocking(&app, |app| app.jobs.list(OwnerId::LOCAL, None, 1).map_err(Rejection::unavailable))
-        .await?;
+    blocking(&app, |app| {
+        for (name, database) in &app.databases {
+            database.check().map_err(|problem| {
+                tracing::error!(database = name, problem, "a database is not in order");
+                Rejection::Unhealthy(format!("{name}: {problem}"))
+            })?;
+        }
+        // The owner has no jobs; the service is asked nevertheless.
+        let jobs = app.jobs.list(OwnerId::LOCAL, None, 1);
+        jobs.map(drop).map_err(|error| Rejection::Unhealthy(with_causes(&error)))
+    })
+    .await?;
     Ok(response::json(StatusCode::OK, &json!({ "status": "ok" })))
 }
 
