@@ -9,13 +9,24 @@ use crate::block::{Value, json};
 /// The outputs of blocks, by the block's position.
 pub(super) type Kept = Vec<(u32, Arc<[Value]>)>;
 
+/// What is kept of one job is no longer than this, so that the store can hold it.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// The text; blocks with a value that cannot be kept are left out, and so run again.
 pub(super) fn encode(kept: &Kept) -> String {
-    let blocks = kept.iter().filter_map(|(block, outputs)| {
+    let mut text = String::from("[");
+    for (block, outputs) in kept {
         let outputs: Result<Vec<Json>, _> = outputs.iter().map(json::encode).collect();
-        Some(json!([block, outputs.ok()?]))
-    });
-    Json::from_iter(blocks).to_string()
+        let Ok(outputs) = outputs else { continue };
+        let entry = json!([block, outputs]).to_string();
+        if text.len() + entry.len() > MAX_BYTES {
+            continue;
+        }
+        text.push_str(if text.len() > 1 { "," } else { "" });
+        text.push_str(&entry);
+    }
+    text.push(']');
+    text
 }
 
 /// What [`encode`] wrote; none if it is anything else.

@@ -1,6 +1,7 @@
 //! A job that has not ended, or whose end is not durable yet.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::artifact::ArtifactFolder;
 use super::events::{Feed, JobEvent, Next};
+use super::record::cut;
 use super::report::{self, Report};
 use super::{
     BlockState, JobId, JobState, JobStatus, JobStore, JobSummary, Pending, Phase, Shown,
@@ -17,6 +19,11 @@ use crate::block::{BlockError, BlockErrorKind, Display, OwnerId, Value};
 use crate::engine::{Event, Run, RunStatus};
 use crate::sync::Mutex;
 use crate::workflow::{BlockIndex, Plan, Workflow};
+
+/// The most bytes of a log line, of an error's details, and of a displayed string that are kept.
+const MAX_LINE: usize = 16 * 1024;
+const MAX_ERROR: usize = 64 * 1024;
+const MAX_TEXT: usize = 1024 * 1024;
 
 /// A job in memory. What changes is behind one small lock, which is held for no longer than
 /// it takes to copy the state.
@@ -31,6 +38,9 @@ pub(super) struct Live {
     /// Held while the state is handed to the store, so that an older one never comes after a
     /// newer one. Taken before `now`.
     saving: Mutex<NextSave>,
+    resumed: bool,
+    /// It counts no longer as one that waits or runs.
+    left: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +53,8 @@ struct Now {
     /// Why the job's end is not in the store.
     unsaved: Option<Arc<str>>,
     cancelled: bool,
+    /// The last state, on its way into the store: nobody is told of it before it is there.
+    ending: Option<JobState>,
     /// Left to the next start of the service: what still comes from the engine is of no use.
     abandoned: bool,
 }
@@ -69,7 +81,43 @@ impl Live {
     ) -> Self {
         state.blocks.resize_with(plan.len(), BlockState::default);
         let now = Mutex::new(Now { state, ..Now::default() });
-        Self { id, owner, started, workflow, plan, now, saving: Mutex::default() }
+        let (saving, left) = (Mutex::default(), AtomicBool::new(false));
+        Self { id, owner, started, workflow, plan, now, saving, resumed: false, left }
+    }
+
+    /// It was accepted by an earlier process.
+    pub(super) fn resumed(self) -> Self {
+        Self { resumed: true, ..self }
+    }
+
+    pub(super) fn was_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Counts, durably, that a job of an earlier process runs again.
+    pub(super) fn count_resume(
+        &self,
+        store: &dyn JobStore,
+    ) -> Option<Pending<Result<(), StoreError>>> {
+        if !self.resumed {
+            return None;
+        }
+        let _saving = self.saving.lock();
+        let mut now = self.now.lock();
+        now.state.resumes += 1;
+        let state = now.state.clone();
+        drop(now);
+        Some(store.save(self.id, state))
+    }
+
+    /// Says what is wrong with the job as a whole.
+    pub(super) fn set_error(&self, error: String) {
+        self.now.lock().state.error = Some(error.into());
+    }
+
+    /// Whether this is the first time that the job leaves those that wait or run.
+    pub(super) fn leave(&self) -> bool {
+        !self.left.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn summary(&self) -> JobSummary {
@@ -99,7 +147,7 @@ impl Live {
     /// The run that does the job's work.
     pub(super) fn attach(&self, run: Run) {
         let mut now = self.now.lock();
-        if now.state.status.is_final() {
+        if now.has_ended() {
             return;
         }
         let cancelled = now.cancelled || now.abandoned;
@@ -110,6 +158,28 @@ impl Live {
         if cancelled {
             run.cancel();
         }
+    }
+
+    /// Notes in the store that the job is to end as cancelled. Until it has, no progress is
+    /// saved, which would be without that note if it was made before.
+    pub(super) fn request_cancel(&self, store: &dyn JobStore) -> CancelRequest {
+        let _saving = self.saving.lock();
+        let mut now = self.now.lock();
+        if now.state.status.is_final() {
+            return CancelRequest::Ended(now.state.status);
+        }
+        if let Some(ending) = &now.ending {
+            return CancelRequest::Ending(ending.status);
+        }
+        now.state.cancel_requested = true;
+        let state = now.state.clone();
+        drop(now);
+        CancelRequest::Noted(store.save(self.id, state))
+    }
+
+    /// The request could not be stored.
+    pub(super) fn withdraw_cancel(&self) {
+        self.now.lock().state.cancel_requested = false;
     }
 
     /// Asks the run to stop; its last event says that it has.
@@ -136,7 +206,7 @@ impl Live {
             }
             Event::BlockFailed { block, error, elapsed } => {
                 let stopped = error.kind() == BlockErrorKind::Cancelled;
-                let why = error.details().into();
+                let why = cut(&error.details().into(), MAX_ERROR);
                 let phase = if stopped { Phase::Cancelled(why) } else { Phase::Failed(why) };
                 Change::Ended { block, phase, outputs: None, elapsed: Some(elapsed) }
             }
@@ -151,11 +221,11 @@ impl Live {
             Event::RunStarted => Change::Started,
             Event::BlockStarted { block } => Change::BlockStarted(block),
             Event::BlockProgress { block, fraction } => Change::Progress(block, fraction),
-            Event::BlockLog { block, line } => Change::Log(block, cut(line)),
+            Event::BlockLog { block, line } => Change::Log(block, cut(&line, MAX_LINE)),
             Event::RunFinished { .. } => return,
         };
         let mut now = self.now.lock();
-        if now.abandoned || now.state.status.is_final() {
+        if now.abandoned || now.has_ended() {
             return;
         }
         now.apply(event, &self.plan);
@@ -177,7 +247,7 @@ impl Live {
         };
         Ok(match display {
             None => None,
-            Some(Display::Text(text)) => Some(Shown::Text(text.clone())),
+            Some(Display::Text(text)) => Some(Shown::Text(cut(text, MAX_TEXT))),
             Some(Display::Graph(artifact)) => Some(Shown::Graph(write(artifact)?)),
             Some(Display::File(artifact)) => Some(Shown::File(write(artifact)?)),
             Some(Display::Table { columns, rows }) => {
@@ -193,24 +263,25 @@ impl Live {
         let mut now = self.now.lock();
         // The run holds this job as its listener: without it, both can go.
         let held = now.run.take();
-        if now.abandoned || now.state.status.is_final() {
+        if now.abandoned || now.has_ended() {
             return None;
         }
         let failed = |state: &BlockState| matches!(state.phase, Phase::Failed(_));
         let status = match run {
             RunStatus::Cancelled => JobStatus::Cancelled,
+            // Somebody was told so.
+            _ if now.state.cancel_requested => JobStatus::Cancelled,
             // A block has failed after all when what it made could not be written.
             RunStatus::Completed if !now.state.blocks.iter().any(failed) => JobStatus::Completed,
             _ => JobStatus::Failed,
         };
-        now.state.end(status, Timestamp::now());
+        let mut state = now.state.clone();
+        state.end(status, Timestamp::now());
+        state.events += 2;
         now.changed = false;
-        now.emit("job", report::status);
-        now.emit("end", |state| format!("{{\"status\":\"{}\"}}", state.status.wire()));
-        let (state, wakers) = (now.state.clone(), now.feed.take_wakers());
+        now.ending = Some(state.clone());
         drop(now);
         drop(held);
-        wakers.into_iter().for_each(Waker::wake);
         Some(Save { pending: store.save(self.id, state), status })
     }
 
@@ -226,7 +297,7 @@ impl Live {
         if !std::mem::take(&mut now.changed) || now.abandoned {
             return None;
         }
-        let state = now.state.clone();
+        let state = now.ending.as_ref().unwrap_or(&now.state).clone();
         drop(now);
         let status = state.status;
         let pending = store.save(self.id, state);
@@ -239,9 +310,30 @@ impl Live {
     pub(super) fn not_saved(&self, error: &StoreError) {
         let mut now = self.now.lock();
         now.changed = true;
-        if now.state.status.is_final() {
-            now.unsaved = Some(format!("the job's end is not stored yet: {error}").into());
+        let too_large = matches!(error, StoreError::TooLarge(_));
+        match &mut now.ending {
+            Some(ending) if too_large => ending.reduce(&error.to_string()),
+            Some(_) => {
+                now.unsaved = Some(format!("the job's end is not stored yet: {error}").into());
+            }
+            // A second try would fail like this one; the end is tried in any case.
+            None if too_large => now.changed = false,
+            None => {}
         }
+    }
+
+    /// The job's end is in the store: whoever follows the job is told.
+    pub(super) fn settle(&self) {
+        let mut now = self.now.lock();
+        let Some(mut ending) = now.ending.take() else { return };
+        ending.events = now.state.events;
+        now.state = ending;
+        now.unsaved = None;
+        now.emit("job", report::status);
+        now.emit("end", report::ending);
+        let wakers = now.feed.take_wakers();
+        drop(now);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -255,8 +347,13 @@ impl Live {
         now.feed.close();
         let wakers = now.feed.take_wakers();
         if !now.state.status.is_final() && !now.abandoned {
-            now.abandoned = true;
-            let (state, run) = (now.changed.then(|| now.state.clone()), now.run.take());
+            let ended = now.ending.is_some();
+            now.abandoned = !ended;
+            // An orderly end of the process is not the job's doing.
+            let counted = std::mem::take(&mut now.state.resumes) > 0 && !ended;
+            let state = now.ending.as_ref().unwrap_or(&now.state);
+            let state = (now.changed || counted).then(|| state.clone());
+            let run = now.run.take();
             drop(now);
             if let Some(state) = state {
                 // Whether it worked is in what the flush says that follows.
@@ -301,15 +398,14 @@ impl Live {
     }
 }
 
-/// A line that is short enough to be kept.
-fn cut(line: Arc<str>) -> Arc<str> {
-    const MAX: usize = 16 * 1024;
-    if line.len() <= MAX {
-        return line;
-    }
-    let end = (0..=MAX).rev().find(|end| line.is_char_boundary(*end));
-    let start = end.and_then(|end| line.get(..end)).unwrap_or_default();
-    format!("{start} (cut: {} bytes)", line.len()).into()
+/// What became of a request to cancel.
+pub(super) enum CancelRequest {
+    /// It had ended like this.
+    Ended(JobStatus),
+    /// It has ended like this, which is not durable yet.
+    Ending(JobStatus),
+    /// It will end as cancelled, once this is durable.
+    Noted(Pending<Result<(), StoreError>>),
 }
 
 /// What an event changes.
@@ -327,6 +423,10 @@ enum Change {
 }
 
 impl Now {
+    fn has_ended(&self) -> bool {
+        self.state.status.is_final() || self.ending.is_some()
+    }
+
     /// Counts an event, and makes it if somebody follows.
     fn emit(&mut self, name: &'static str, data: impl FnOnce(&JobState) -> String) {
         self.state.events += 1;

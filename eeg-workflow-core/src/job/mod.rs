@@ -8,6 +8,7 @@
 //! [`MemoryStore`] forgets with the process; `SqliteStore` (feature `sqlite`) does not.
 
 mod artifact;
+mod dispatcher;
 mod error;
 mod events;
 mod keeper;
@@ -26,13 +27,13 @@ mod sqlite;
 mod store;
 mod time;
 
-pub use error::JobError;
+pub use error::{JobError, SubmitError};
 pub use events::{JobEvent, Subscription};
 pub use memory::MemoryStore;
 pub use modules::{ModuleUse, Modules};
-pub use pending::{Pending, Resolver};
+pub use pending::{Answer, Lost, Pending, Resolver};
 pub use record::{BlockState, Job, JobId, JobState, JobStatus, JobSummary, Log, Phase, Shown};
-pub use service::{Deletion, JobCounts, JobOptions, JobService};
+pub use service::{Cancellation, Deletion, JobCounts, JobOptions, JobService};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{JobStore, NewJob, StoreError, StoreStatistics};

@@ -5,17 +5,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use crate::guard;
 use crate::sync::{Condvar, Mutex};
 
 /// A value that another thread will give: wait for it on a thread ([`Pending::wait`]), await
 /// it in any runtime, or go on with it where it arrives ([`Pending::map`]).
 ///
 /// ```
-/// use eeg_workflow_core::job::Pending;
-/// let (resolver, pending) = Pending::new();
-/// let doubled = pending.map(|n: i32| 2 * n);
-/// std::thread::spawn(move || resolver.resolve(21));
-/// assert_eq!(doubled.wait(), 42);
+/// use eeg_workflow_core::job::{Lost, Pending};
+/// let (resolver, pending) = Pending::<Result<i32, Lost>>::new();
+/// let doubled = pending.map(|n| n.map(|n| 2 * n));
+/// std::thread::spawn(move || resolver.resolve(Ok(21)));
+/// assert_eq!(doubled.wait(), Ok(42));
+///
+/// let (resolver, pending) = Pending::<Result<i32, Lost>>::new();
+/// drop(resolver);
+/// assert_eq!(pending.wait(), Err(Lost));
 /// ```
 pub struct Pending<T>(Inner<T>);
 
@@ -25,8 +30,26 @@ enum Inner<T> {
     Waiting(Arc<Shared<T>>),
 }
 
-/// The other end of a [`Pending`].
-pub struct Resolver<T>(Arc<Shared<T>>);
+/// The other end of a [`Pending`]. When it is dropped without having given a value, the waiter
+/// gets [`Answer::lost`].
+pub struct Resolver<T: Answer>(Option<Arc<Shared<T>>>);
+
+/// What can be waited for: it has a value that says that the true one will never come.
+pub trait Answer {
+    /// What a waiter gets when the [`Resolver`] was dropped.
+    fn lost() -> Self;
+}
+
+/// The answer will never come, because whatever should have given it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was lost, because what should have given it has ended")]
+pub struct Lost;
+
+impl<T, E: From<Lost>> Answer for Result<T, E> {
+    fn lost() -> Self {
+        Err(Lost.into())
+    }
+}
 
 struct Shared<T> {
     state: Mutex<State<T>>,
@@ -45,10 +68,13 @@ enum State<T> {
 
 impl<T> Pending<T> {
     /// A value to come, and what gives it.
-    pub fn new() -> (Resolver<T>, Self) {
+    pub fn new() -> (Resolver<T>, Self)
+    where
+        T: Answer,
+    {
         let state = Mutex::new(State::Empty);
         let shared = Arc::new(Shared { state, arrived: Condvar::new() });
-        (Resolver(Arc::clone(&shared)), Self(Inner::Waiting(shared)))
+        (Resolver(Some(Arc::clone(&shared))), Self(Inner::Waiting(shared)))
     }
 
     /// A value that is there already.
@@ -56,8 +82,7 @@ impl<T> Pending<T> {
         Self(Inner::Ready(Some(value)))
     }
 
-    /// Blocks until the value is there: for ever, if it was awaited before, or if the resolver
-    /// was dropped without one (whoever holds a resolver gives a value in any case).
+    /// Blocks until the value is there: for ever, if it was awaited before.
     pub fn wait(self) -> T {
         let shared = match self.0 {
             Inner::Ready(Some(value)) => return value,
@@ -79,8 +104,11 @@ impl<T> Pending<T> {
 
     /// What `then` makes of the value. `then` runs in any case, whether or not anybody waits:
     /// here and now if the value is there, else on the thread that resolves it; so it must be
-    /// quick.
-    pub fn map<U: Send + 'static>(self, then: impl FnOnce(T) -> U + Send + 'static) -> Pending<U> {
+    /// quick. If it panics there, what it should have given is lost, and the thread goes on.
+    pub fn map<U: Answer + Send + 'static>(
+        self,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Pending<U> {
         let shared = match self.0 {
             Inner::Ready(Some(value)) => return Pending::ready(then(value)),
             Inner::Ready(None) => return Pending(Inner::Ready(None)),
@@ -101,25 +129,49 @@ impl<T> Pending<T> {
     }
 }
 
-impl<T> Resolver<T> {
+impl<T: Answer> Resolver<T> {
     /// Gives the value.
-    pub fn resolve(self, value: T) {
-        let mut state = self.0.state.lock();
-        match std::mem::replace(&mut *state, State::Taken) {
+    pub fn resolve(mut self, value: T) {
+        self.give(|| value);
+    }
+
+    fn give(&mut self, value: impl FnOnce() -> T) {
+        if let Some(shared) = self.0.take() {
+            shared.resolve(value());
+        }
+    }
+}
+
+impl<T: Answer> Drop for Resolver<T> {
+    fn drop(&mut self) {
+        self.give(T::lost);
+    }
+}
+
+impl<T> Shared<T> {
+    fn resolve(&self, value: T) {
+        let mut state = self.state.lock();
+        // The waiter's code: a panic of it must not reach the thread that resolves.
+        let outcome = match std::mem::replace(&mut *state, State::Taken) {
             State::Mapped(then) => {
                 drop(state);
-                then(value);
+                guard::call(|| then(value))
             }
             before => {
                 *state = State::Value(value);
                 drop(state);
                 match before {
-                    State::Blocked => self.0.arrived.notify_all(),
-                    State::Awaited(waker) => waker.wake(),
-                    _ => {}
+                    State::Blocked => {
+                        self.arrived.notify_all();
+                        Ok(())
+                    }
+                    State::Awaited(waker) => guard::call(|| waker.wake()),
+                    _ => Ok(()),
                 }
             }
-        }
+        };
+        // The panic hook has told of it, and the waiter's own waiters are told that it is lost.
+        drop(outcome);
     }
 }
 
@@ -153,7 +205,7 @@ impl<T> fmt::Debug for Pending<T> {
     }
 }
 
-impl<T> fmt::Debug for Resolver<T> {
+impl<T: Answer> fmt::Debug for Resolver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver").finish_non_exhaustive()
     }

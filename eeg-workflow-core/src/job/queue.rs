@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::live::Live;
-use super::{JobError, JobId};
+use super::{JobId, SubmitError};
 use crate::block::OwnerId;
 
 #[derive(Debug)]
@@ -24,8 +24,6 @@ pub(super) struct Queue {
     limits: Limits,
     /// Nothing starts any more.
     stopped: bool,
-    /// A thread is starting jobs.
-    starting: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,19 +51,18 @@ impl Queue {
             waiting: 0,
             limits,
             stopped: false,
-            starting: false,
         }
     }
 
     /// Counts a job that is about to be stored.
-    pub(super) fn reserve(&mut self, owner: OwnerId) -> Result<(), JobError> {
+    pub(super) fn reserve(&mut self, owner: OwnerId) -> Result<(), SubmitError> {
         if self.stopped {
-            return Err(JobError::ShuttingDown);
+            return Err(SubmitError::ShuttingDown);
         }
         let limit = self.limits.unfinished_of_owner;
         let owner = self.owners.entry(owner).or_default();
         if owner.unfinished >= limit {
-            return Err(JobError::TooManyJobs { limit });
+            return Err(SubmitError::TooManyJobs { limit });
         }
         owner.unfinished += 1;
         Ok(())
@@ -99,19 +96,8 @@ impl Queue {
         self.waiting += 1;
     }
 
-    /// The job that may start now, counted as running. Only one thread at a time gets jobs
-    /// (until it is told that there is none), so that a job that ends while it starts does not
-    /// start the next one inside itself.
-    pub(super) fn start(&mut self, again: bool) -> Option<Arc<Live>> {
-        if self.starting && !again {
-            return None;
-        }
-        let next = self.next();
-        self.starting = next.is_some();
-        next
-    }
-
-    fn next(&mut self) -> Option<Arc<Live>> {
+    /// The job that may start now, counted as running.
+    pub(super) fn next(&mut self) -> Option<Arc<Live>> {
         if self.stopped || self.running >= self.limits.running {
             return None;
         }

@@ -66,6 +66,10 @@ pub struct JobState {
     /// The outputs of finished blocks, by the block's position: what a job that is taken up
     /// again starts from. Only of a job that has not ended.
     pub kept: Vec<(u32, Arc<[Value]>)>,
+    /// Somebody was told that it is cancelled: it ends as such, also after a crash.
+    pub cancel_requested: bool,
+    /// How often it was resumed after the process had ended without a shutdown.
+    pub resumes: u32,
 }
 
 /// Where a block of a job stands, and what it has logged.
@@ -251,6 +255,36 @@ impl JobState {
         self.blocks = blocks;
         self.status = JobStatus::Queued;
     }
+}
+
+impl JobState {
+    /// What can be stored of a job whose state is too large for the store: where its blocks
+    /// stand, or not even that if it was reduced before.
+    pub(super) fn reduce(&mut self, why: &str) {
+        if self.error.is_some() {
+            self.blocks = Vec::new();
+        }
+        for block in &mut self.blocks {
+            block.log = None;
+            match &mut block.phase {
+                Phase::Finished(shown) => *shown = None,
+                Phase::Failed(why) | Phase::Cancelled(why) => *why = cut(why, 256),
+                _ => {}
+            }
+        }
+        self.kept = Vec::new();
+        self.status = JobStatus::Failed;
+        self.error = Some(format!("the job's result cannot be stored: {why}").into());
+    }
+}
+
+/// The string, or its start of at most `max` bytes and how long it was.
+pub(super) fn cut(text: &Arc<str>, max: usize) -> Arc<str> {
+    if text.len() <= max {
+        return Arc::clone(text);
+    }
+    let start = text.get(..text.floor_char_boundary(max)).unwrap_or_default();
+    format!("{start} (cut: {} bytes)", text.len()).into()
 }
 
 impl Shown {

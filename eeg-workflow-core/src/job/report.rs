@@ -94,15 +94,37 @@ impl Report<'_> {
 
     /// The job's last event.
     pub(super) fn end(&self, number: u64) -> JobEvent {
-        let data = format!("{{\"status\":\"{}\"}}", self.state.status.wire());
-        JobEvent { number, name: "end", data }
+        JobEvent { number, name: "end", data: ending(self.state) }
     }
 }
 
 /// The data of a `job` event.
 pub(super) fn status(state: &JobState) -> String {
-    let (status, name, ended) = (state.status.wire(), state.status.name(), ended(state));
-    format!("{{\"status\":\"{status}\",\"state\":\"{name}\",\"endTime\":\"{ended}\"}}")
+    let data =
+        Status { status: state.status.wire(), state: state.status.name(), end_time: ended(state) };
+    let mut text = String::new();
+    push(&mut text, &data);
+    text
+}
+
+/// The data of an `end` event.
+pub(super) fn ending(state: &JobState) -> String {
+    let mut text = String::new();
+    push(&mut text, &End { status: state.status.wire() });
+    text
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    status: &'static str,
+    state: &'static str,
+    end_time: String,
+}
+
+#[derive(Serialize)]
+struct End {
+    status: &'static str,
 }
 
 /// The data of a `block` event: a block of this id (as JSON), and where it stands.

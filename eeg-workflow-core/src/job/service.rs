@@ -3,21 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::artifact::ArtifactFolder;
+use super::dispatcher::{self, Dispatcher};
 use super::events::Subscription;
 use super::keeper::Keeper;
-use super::live::{Live, Save};
+use super::live::{CancelRequest, Live, Save};
 use super::queue::{Limits, Queue};
 use super::{
     Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
-    Shown, StoreError, Timestamp,
+    Phase, Shown, StoreError, SubmitError, Timestamp,
 };
 use crate::block::{FileRoots, OwnerId};
 use crate::deadline::Deadline;
 use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::guard;
+use crate::sync::{Condvar, Mutex};
 use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
 
 /// Settings of a [`JobService`].
@@ -43,11 +45,14 @@ pub struct JobOptions {
     pub max_unfinished_per_owner: usize,
     /// How often the progress of a running job is stored at most.
     pub save_interval: Duration,
+    /// How often a job is resumed after the process has ended without a shutdown while the job
+    /// was running; then it has failed, because it may be what ends the process.
+    pub max_resumes: u32,
 }
 
 impl Default for JobOptions {
     /// No deadlines; 128 jobs at once, 64 of them of one owner; 10,000 unfinished ones of one
-    /// owner. The folder of artifacts is for the caller to name.
+    /// owner; 3 resumes. The folder of artifacts is for the caller to name.
     fn default() -> Self {
         Self {
             artifacts: PathBuf::new(),
@@ -59,6 +64,7 @@ impl Default for JobOptions {
             max_running_per_owner: 64,
             max_unfinished_per_owner: 10_000,
             save_interval: Duration::from_millis(200),
+            max_resumes: 3,
         }
     }
 }
@@ -81,10 +87,21 @@ pub struct JobCounts {
 /// What became of a request to delete a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// It had not ended: it is being cancelled, and stays in the list as such.
-    Cancelling,
+    /// It has not ended, and stays as it is: cancel it first.
+    Unfinished,
     /// It had ended, and is gone.
     Deleted,
+    /// The owner has no such job.
+    NotFound,
+}
+
+/// What became of a request to cancel a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It ends as cancelled, whatever happens to the process: that is stored.
+    Cancelling,
+    /// It had ended like this, and stays as it is.
+    Ended(JobStatus),
     /// The owner has no such job.
     NotFound,
 }
@@ -136,6 +153,7 @@ pub(super) struct Inner {
     engine: Engine,
     pub(super) store: Arc<dyn JobStore>,
     modules: Arc<dyn Modules>,
+    dispatcher: Dispatcher,
     artifacts: ArtifactFolder,
     pub(super) options: JobOptions,
     pub(super) queue: Mutex<Queue>,
@@ -169,10 +187,12 @@ impl JobService {
             running_of_owner: options.max_running_per_owner.max(1),
             unfinished_of_owner: options.max_unfinished_per_owner,
         };
+        let (dispatcher, wakes) = Dispatcher::new();
         let inner = Arc::new(Inner {
             engine,
             store,
             modules,
+            dispatcher,
             artifacts,
             options,
             queue: Mutex::new(Queue::new(limits)),
@@ -187,7 +207,8 @@ impl JobService {
         }
         let keeper = Keeper::start(&inner)?;
         let service = Self { inner, keeper };
-        service.inner.start_waiting(service.inner.queue.lock());
+        dispatcher::run(Arc::downgrade(&service.inner), wakes)?;
+        service.inner.dispatcher.wake();
         service.keeper.wake();
         Ok(service)
     }
@@ -202,7 +223,7 @@ impl JobService {
         &self,
         owner: OwnerId,
         workflow: Workflow,
-    ) -> Result<Pending<Result<JobId, JobError>>, InvalidWorkflow> {
+    ) -> Result<Pending<Result<JobId, SubmitError>>, InvalidWorkflow> {
         let workflow = workflow.compact();
         let (plan, modules) = self.inner.modules.plan(owner, &workflow)?;
         if let Err(error) = self.inner.queue.lock().reserve(owner) {
@@ -220,9 +241,8 @@ impl JobService {
             Ok(id) => {
                 let state = JobState::default();
                 let job = Live::new(id, owner, started, workflow, plan, state);
-                let mut queue = inner.queue.lock();
-                queue.push(Arc::new(job));
-                inner.start_waiting(queue);
+                inner.queue.lock().push(Arc::new(job));
+                inner.dispatcher.wake();
                 keeper.wake();
                 Ok(id)
             }
@@ -281,7 +301,43 @@ impl JobService {
         Ok(jobs)
     }
 
-    /// Cancels a job that has not ended; deletes one that has, with its artifacts.
+    /// Cancels a job that has not ended; once that is answered, the job ends as cancelled, also
+    /// when the process does not live to see it. A job that has ended stays as it is.
+    ///
+    /// # Errors
+    /// The store failed: the job may go on.
+    pub fn cancel(&self, owner: OwnerId, id: JobId) -> Result<Cancellation, JobError> {
+        let Some(job) = self.inner.live(owner, id) else {
+            let stored = self.inner.stored(owner, id)?;
+            return Ok(
+                stored.map_or(Cancellation::NotFound, |job| Cancellation::Ended(job.state.status))
+            );
+        };
+        let request = job.request_cancel(&*self.inner.store);
+        match request {
+            CancelRequest::Ended(status) => return Ok(Cancellation::Ended(status)),
+            CancelRequest::Ending(status) => {
+                self.inner.store.flush().wait()?;
+                return Ok(Cancellation::Ended(status));
+            }
+            CancelRequest::Noted(stored) => {
+                if let Err(error) = stored.wait() {
+                    job.withdraw_cancel();
+                    self.inner.problems.fetch_add(1, Relaxed);
+                    return Err(error.into());
+                }
+            }
+        }
+        let waited = self.inner.queue.lock().remove_waiting(&job);
+        if waited {
+            self.inner.finish(&job, RunStatus::Cancelled, false);
+        } else {
+            job.cancel();
+        }
+        Ok(Cancellation::Cancelling)
+    }
+
+    /// Deletes a job that has ended, with its artifacts.
     ///
     /// # Errors
     /// The store or the folder of artifacts failed.
@@ -289,13 +345,7 @@ impl JobService {
         if let Some(job) = self.inner.live(owner, id)
             && !job.has_ended()
         {
-            let waited = self.inner.queue.lock().remove_waiting(&job);
-            if waited {
-                self.inner.finish(&job, RunStatus::Cancelled, false);
-            } else {
-                job.cancel();
-            }
-            return Ok(Deletion::Cancelling);
+            return Ok(Deletion::Unfinished);
         }
         if !self.inner.store.delete(owner, id).wait()? {
             return Ok(Deletion::NotFound);
@@ -392,6 +442,15 @@ impl JobService {
         }
     }
 
+    /// Whether the store can be written and read now. One that is closed stays so: the process
+    /// should then end, and open it again at its next start.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn health(&self) -> Result<(), JobError> {
+        Ok(self.inner.store.check()?)
+    }
+
     /// How often the store has failed to keep what became of an accepted job. It is tried
     /// again until it works; meanwhile the job's details say so.
     pub fn problems(&self) -> u64 {
@@ -420,6 +479,19 @@ impl Inner {
             Err(error) => return Err(error.into()),
         };
         let Job { owner, started, document, modules, mut state, .. } = job;
+        if state.cancel_requested {
+            self.end_stored(id, state, JobStatus::Cancelled);
+            return Ok(());
+        }
+        if state.resumes >= self.options.max_resumes {
+            let error = format!(
+                "the process ended {} times while this job was running{}",
+                u64::from(state.resumes) + 1,
+                running_blocks(&document, &state),
+            );
+            self.fail(id, state, error);
+            return Ok(());
+        }
         let planned = Workflow::from_json(&document).and_then(|workflow| {
             let (plan, modules) = self.modules.plan(owner, &workflow)?;
             Ok((workflow, plan, modules))
@@ -439,34 +511,54 @@ impl Inner {
                     .and_then(Shown::file)
                     .is_none_or(|name| self.artifacts.find(id, name).is_some())
         });
+        state.events = state.events.max(first_event());
         let mut queue = self.queue.lock();
         queue.reserve_resumed(owner);
-        queue.push(Arc::new(Live::new(id, owner, started, workflow, plan, state)));
+        queue.push(Arc::new(Live::new(id, owner, started, workflow, plan, state).resumed()));
         Ok(())
     }
 
     /// Ends a stored job that cannot be taken up.
     fn fail(&self, id: JobId, mut state: JobState, error: String) {
         state.error = Some(error.into());
-        state.end(JobStatus::Failed, Timestamp::now());
+        self.end_stored(id, state, JobStatus::Failed);
+    }
+
+    fn end_stored(&self, id: JobId, mut state: JobState, status: JobStatus) {
+        state.end(status, Timestamp::now());
         state.events += 2;
-        self.failed.fetch_add(1, Relaxed);
+        self.count(status);
         drop(self.store.save(id, state));
     }
 
+    fn count(&self, status: JobStatus) {
+        let counter = match status {
+            JobStatus::Completed => &self.completed,
+            JobStatus::Cancelled => &self.cancelled,
+            _ => &self.failed,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
     /// Starts the jobs whose turn it is.
-    fn start_waiting(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
-        let mut next = queue.start(false);
-        drop(queue);
-        while let Some(job) = next {
-            self.start(job);
-            next = self.queue.lock().start(true);
+    pub(super) fn start_waiting(self: &Arc<Self>) {
+        loop {
+            let Some(job) = self.queue.lock().next() else { return };
+            if let Err(panic) = guard::call(|| self.start(&job)) {
+                job.set_error(format!("the job cannot be started: {panic}"));
+                self.finish(&job, RunStatus::Failed, true);
+            }
         }
     }
 
-    fn start(self: &Arc<Self>, job: Arc<Live>) {
+    fn start(self: &Arc<Self>, job: &Arc<Live>) {
+        if let Some(counted) = job.count_resume(&*self.store)
+            && counted.wait().is_err()
+        {
+            self.problems.fetch_add(1, Relaxed);
+        }
         let files = self.options.files.as_ref();
-        let listener = JobListener { job: Arc::clone(&job), service: Arc::clone(self) };
+        let listener = JobListener { job: Arc::clone(job), service: Arc::clone(self) };
         let options = RunOptions {
             listener: Some(Arc::new(listener)),
             keep: Keep::None,
@@ -482,13 +574,11 @@ impl Inner {
 
     /// The job's run has ended, or it will not be started.
     fn finish(self: &Arc<Self>, job: &Arc<Live>, run: RunStatus, was_running: bool) {
+        if !job.leave() {
+            return;
+        }
         if let Some(save) = job.finish(run, self.store.as_ref()) {
-            let counter = match save.status {
-                JobStatus::Completed => &self.completed,
-                JobStatus::Cancelled => &self.cancelled,
-                _ => &self.failed,
-            };
-            counter.fetch_add(1, Relaxed);
+            self.count(save.status);
             self.follow(Arc::clone(job), save);
         }
         let mut queue = self.queue.lock();
@@ -496,21 +586,28 @@ impl Inner {
         if queue.is_idle() {
             self.idle.notify_all();
         }
-        self.start_waiting(queue);
+        drop(queue);
+        self.dispatcher.wake();
     }
 
     /// Sees to it that a state which the store could not keep is tried again, and that a job
     /// leaves the memory when its end is durable.
     pub(super) fn follow(self: &Arc<Self>, job: Arc<Live>, save: Save) {
         let service = Arc::clone(self);
-        drop(save.pending.map(move |saved| match saved {
-            // An older state that becomes durable after the end says nothing of the end.
-            Ok(()) if save.status.is_final() => service.queue.lock().forget(job.id),
-            Ok(()) => {}
-            Err(error) => {
-                service.problems.fetch_add(1, Relaxed);
-                job.not_saved(&error);
+        drop(save.pending.map(move |saved| {
+            match &saved {
+                // An older state that becomes durable after the end says nothing of the end.
+                Ok(()) if save.status.is_final() => {
+                    job.settle();
+                    service.queue.lock().forget(job.id);
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    service.problems.fetch_add(1, Relaxed);
+                    job.not_saved(error);
+                }
             }
+            saved
         }));
     }
 
@@ -525,6 +622,28 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Numbers of events grow from here in a job that is resumed: above all that it can have given
+/// before, whether or not they were stored (4,096 a millisecond), and exact in JavaScript.
+fn first_event() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0) << 12
+}
+
+/// Which blocks were running when the state was stored, as the end of a sentence.
+fn running_blocks(document: &str, state: &JobState) -> String {
+    let Ok(workflow) = Workflow::from_json(document) else { return String::new() };
+    let objects = workflow.block_objects();
+    let running = objects.iter().zip(&state.blocks).filter_map(|(object, block)| {
+        let id = object.get("id")?.get();
+        matches!(block.phase, Phase::Running(_)).then_some(id)
+    });
+    let running: Vec<&str> = running.take(10).collect();
+    if running.is_empty() {
+        return String::new();
+    }
+    format!("; last seen running: block {}", running.join(", "))
 }
 
 /// All errors of a workflow in one line.
@@ -544,7 +663,17 @@ impl Listener for JobListener {
     fn event(&self, event: Event) {
         match event {
             Event::RunFinished { status } => self.service.finish(&self.job, status, true),
-            event => self.job.record(event, &self.service.artifacts),
+            event => {
+                let started = matches!(event, Event::BlockStarted { .. });
+                self.job.record(event, &self.service.artifacts);
+                // If this block ends the process, it is known which it was.
+                if started
+                    && self.job.was_resumed()
+                    && let Some(save) = self.job.save_progress(Duration::ZERO, &*self.service.store)
+                {
+                    self.service.follow(Arc::clone(&self.job), save);
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Job, JobId, JobState, JobSummary, ModuleUse, Pending, Timestamp};
+use super::{Job, JobId, JobState, JobSummary, Lost, ModuleUse, Pending, Timestamp};
 use crate::block::OwnerId;
 
 /// A place that keeps jobs.
@@ -28,6 +28,15 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Resolves when everything that was asked for before is done.
     fn flush(&self) -> Pending<Result<(), StoreError>>;
+
+    /// Whether the store can be written and read now.
+    ///
+    /// # Errors
+    /// It cannot.
+    fn check(&self) -> Result<(), StoreError> {
+        self.flush().wait()?;
+        self.unfinished().map(drop)
+    }
 
     /// A job with all that is known of it, whoever its owner is.
     ///
@@ -108,6 +117,10 @@ pub enum StoreError {
     /// There is no space left for the file.
     #[error("no space is left for the job store {0}")]
     Full(PathBuf),
+    /// What is to be stored of one job is larger than the store can hold; a second try gives
+    /// the same.
+    #[error("it is too large for the job store {0}")]
+    TooLarge(PathBuf),
     /// The file stayed locked for too long.
     #[error("the job store {0} is busy")]
     Busy(PathBuf),
@@ -125,4 +138,10 @@ pub enum StoreError {
     /// Any other reason, for stores of one's own.
     #[error("the job store failed")]
     Other(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl From<Lost> for StoreError {
+    fn from(_: Lost) -> Self {
+        Self::Closed
+    }
 }

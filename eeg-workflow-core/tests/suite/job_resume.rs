@@ -6,16 +6,16 @@ use crate::support::jobs;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
-    Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore, JobSummary, MemoryStore,
-    ModuleUse, Modules, NewJob, Pending, Resolver, SqliteStore, StoreError, StoreStatistics,
-    Timestamp,
+    BlockState, Cancellation, Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore,
+    JobSummary, MemoryStore, ModuleUse, Modules, NewJob, Pending, Phase, Resolver, SqliteStore,
+    StoreError, StoreStatistics, Timestamp,
 };
 use eeg_workflow_core::module::ModuleRegistry;
 use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
@@ -325,15 +325,16 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
     let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
     assert!(refused.to_string().contains("no space"), "{refused}");
     lab.probe.open();
-    let details = lab.wait(id);
-    assert_eq!(details["status"], "COMPLETED");
+    // Nobody is told of an end that may be lost.
     until(|| lab.details(id)["error"].is_string());
+    assert_eq!(lab.status(id), "RUNNING");
     assert!(lab.details(id)["error"].as_str().unwrap().contains("no space"));
     assert!(lab.service.problems() > 0);
-    assert_eq!(lab.service.list(OWNER, None, 10).unwrap()[0].status, JobStatus::Completed);
+    assert_eq!(lab.service.list(OWNER, None, 10).unwrap()[0].status.wire(), "RUNNING");
     // There is space again: the result is stored, and all is well.
     failing.full.store(false, Ordering::SeqCst);
     until(|| failing.get(id).unwrap().unwrap().state.status == JobStatus::Completed);
+    assert_eq!(lab.wait(id)["status"], "COMPLETED");
     until(|| lab.details(id).get("error").is_none());
     let names: Vec<JobId> =
         lab.service.list(OWNER, None, 10).unwrap().iter().map(|job| job.id).collect();
@@ -341,7 +342,7 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
 }
 
 #[test]
-fn an_ended_job_is_never_seen_running_again_while_older_writes_become_durable() {
+fn an_end_is_told_once_it_is_durable_and_never_taken_back() {
     let slow = Arc::new(Steered::default());
     let lab = Lab::with(slow.clone(), |_| {});
     slow.slow.store(true, Ordering::SeqCst);
@@ -350,14 +351,18 @@ fn an_ended_job_is_never_seen_running_again_while_older_writes_become_durable() 
     until(|| held() > 0);
     let progress = held();
     lab.probe.open();
-    lab.wait(id);
-    until(|| held() > progress);
+    until(|| held() > progress && lab.service.counts().completed == 1);
+    let mut told = false;
     while held() > 0 {
+        assert_eq!(lab.status(id), if told { "COMPLETED" } else { "RUNNING" });
         slow.let_one_through();
-        assert_eq!(lab.status(id), "COMPLETED");
-        let listed = lab.service.list(OWNER, None, 1).unwrap();
-        assert_eq!(listed[0].status, JobStatus::Completed);
+        let durable = slow.get(id).unwrap().unwrap().state.status;
+        told |= durable == JobStatus::Completed;
+        let expected = if told { "COMPLETED" } else { "RUNNING" };
+        assert_eq!(lab.status(id), expected);
+        assert_eq!(lab.service.list(OWNER, None, 1).unwrap()[0].status.wire(), expected);
     }
+    assert!(told);
 }
 
 #[test]
@@ -370,4 +375,145 @@ fn a_service_needs_a_folder_for_artifacts() {
     let store = Arc::new(MemoryStore::new());
     let error = JobService::open(engine, store, modules, options).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
+}
+
+/// A job that a process has left in the store without a shutdown, after some resumes.
+fn left(store: &MemoryStore, text: &str, change: impl FnOnce(&mut JobState)) -> JobId {
+    let new = NewJob {
+        owner: OWNER,
+        started: Timestamp::now(),
+        document: text.into(),
+        modules: Vec::new(),
+    };
+    let id = store.insert(new).wait().unwrap();
+    let mut state = JobState { status: JobStatus::Running, ..JobState::default() };
+    change(&mut state);
+    store.save(id, state).wait().unwrap();
+    id
+}
+
+#[test]
+fn a_job_during_which_the_process_ends_again_and_again_fails() {
+    let store = Arc::new(MemoryStore::new());
+    let text = document(&["Pass", "Gate held"], &[(1, 2)]);
+    let id = left(&store, &text, |state| {
+        state.blocks =
+            vec![BlockState::default(), BlockState { phase: Phase::Running(0.0), log: None }];
+    });
+    for resumes in 1..=3 {
+        let lab = Lab::with(store.clone(), |_| {});
+        until(|| lab.probe.runs("held") == 1);
+        assert_eq!(store.get(id).unwrap().unwrap().state.resumes, resumes);
+        // As if it had been killed: what the store has now is what the next one finds.
+        let killed = store.get(id).unwrap().unwrap().state;
+        lab.probe.open();
+        lab.wait(id);
+        drop(lab);
+        store.save(id, JobState { status: JobStatus::Running, ..killed }).wait().unwrap();
+    }
+    let lab = Lab::with(store, |_| {});
+    let details = lab.wait(id);
+    assert_eq!(details["status"], "FAILED");
+    let error = details["error"].as_str().unwrap();
+    assert_eq!(
+        error,
+        "the process ended 4 times while this job was running; last seen running: block 2"
+    );
+    assert_eq!(lab.probe.runs("held"), 0);
+}
+
+#[test]
+fn an_orderly_stop_is_not_held_against_a_job() {
+    let store = Arc::new(MemoryStore::new());
+    let id = left(&store, &document(&["Gate"], &[]), |state| state.resumes = 2);
+    let lab = Lab::with(store.clone(), |_| {});
+    until(|| lab.probe.runs("") == 1);
+    lab.service.shutdown(Duration::ZERO).unwrap();
+    assert_eq!(store.get(id).unwrap().unwrap().state.resumes, 0);
+}
+
+#[test]
+fn a_cancel_that_was_answered_outlives_the_process() {
+    let store = Arc::new(MemoryStore::new());
+    let lab = Lab::with(store.clone(), |_| {});
+    let id = lab.submit(&document(&["Gate"], &[]));
+    until(|| lab.probe.runs("") == 1);
+    assert_eq!(lab.service.cancel(OWNER, id).unwrap(), Cancellation::Cancelling);
+    assert!(store.get(id).unwrap().unwrap().state.cancel_requested);
+    let other = left(&store, &document(&["Pass"], &[]), |state| state.cancel_requested = true);
+    let again = Lab::with(store, |_| {});
+    assert_eq!(again.wait(other)["status"], "CANCELLED");
+    assert_eq!(again.probe.runs(""), 0);
+}
+
+#[test]
+fn events_of_a_resumed_job_have_numbers_that_were_never_given_before() {
+    let store = Arc::new(MemoryStore::new());
+    let id = left(&store, &document(&["Gate"], &[]), |state| state.events = 2);
+    let lab = Lab::with(store, |_| {});
+    until(|| lab.probe.runs("") == 1);
+    // Number 4 was given by the process before, and never stored.
+    let first = lab.service.subscribe(OWNER, id, 4).unwrap().unwrap().next().unwrap();
+    assert_eq!(first.name, "snapshot");
+    assert!(first.number > 1 << 50 && first.number < 1 << 53, "{}", first.number);
+}
+
+/// A store that cannot hold a job whose blocks show anything.
+#[derive(Default)]
+struct Small {
+    inner: MemoryStore,
+    refused: AtomicUsize,
+}
+
+impl JobStore for Small {
+    fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
+        self.inner.insert(job)
+    }
+    fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
+        let shows = |block: &BlockState| matches!(block.phase, Phase::Finished(Some(_)));
+        if state.blocks.iter().any(shows) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Pending::ready(Err(StoreError::TooLarge("jobs.db".into())));
+        }
+        self.inner.save(id, state)
+    }
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
+        self.inner.delete(owner, id)
+    }
+    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
+        self.inner.delete_finished(owner)
+    }
+    fn flush(&self) -> Pending<Result<(), StoreError>> {
+        self.inner.flush()
+    }
+    fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.inner.get(id)
+    }
+    fn list(
+        &self,
+        owner: OwnerId,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<JobSummary>, StoreError> {
+        self.inner.list(owner, before, limit)
+    }
+    fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
+        self.inner.unfinished()
+    }
+    fn statistics(&self) -> StoreStatistics {
+        self.inner.statistics()
+    }
+}
+
+#[test]
+fn a_result_that_is_too_large_for_the_store_fails_the_job_once() {
+    let store = Arc::new(Small::default());
+    let lab = Lab::with(store.clone(), |_| {});
+    let id = lab.submit(&document(&["Plot"], &[]));
+    let details = lab.wait(id);
+    assert_eq!(details["status"], "FAILED");
+    let error = details["error"].as_str().unwrap();
+    assert!(error.contains("cannot be stored") && error.contains("too large"), "{error}");
+    assert!(store.refused.load(Ordering::SeqCst) > 0 && lab.service.problems() > 0);
+    assert!(store.unfinished().unwrap().is_empty());
 }

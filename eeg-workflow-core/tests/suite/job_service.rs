@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eeg_workflow_core::block::OwnerId;
-use eeg_workflow_core::job::{Deletion, JobError, JobId, JobStatus, MemoryStore, Timestamp};
+use eeg_workflow_core::job::{
+    Cancellation, Deletion, JobId, JobStatus, MemoryStore, SubmitError, Timestamp,
+};
 use eeg_workflow_core::workflow::Workflow;
 use jobs::{EXAMPLE, Lab, OWNER, document, until};
 use serde_json::json;
@@ -223,6 +225,7 @@ fn other_owners_see_nothing_of_a_job() {
         assert!(lab.service.subscribe(owner, id, 0).unwrap().is_none());
         assert!(lab.service.artifact(owner, id, "1-plot.png").unwrap().is_none());
         assert_eq!(lab.service.delete(owner, id).unwrap(), Deletion::NotFound);
+        assert_eq!(lab.service.cancel(owner, id).unwrap(), Cancellation::NotFound);
     }
     assert!(lab.service.list(STRANGER, None, 10).unwrap().is_empty());
     assert_eq!(lab.service.delete_finished(STRANGER).unwrap(), 0);
@@ -262,7 +265,8 @@ fn a_running_job_is_cancelled_and_a_waiting_one_too() {
     assert_eq!((lab.service.counts().running, lab.service.counts().queued), (1, 1));
     assert_eq!(lab.status(waiting), "RUNNING");
     for id in [waiting, running] {
-        assert_eq!(lab.service.delete(OWNER, id).unwrap(), Deletion::Cancelling);
+        assert_eq!(lab.service.delete(OWNER, id).unwrap(), Deletion::Unfinished);
+        assert_eq!(lab.service.cancel(OWNER, id).unwrap(), Cancellation::Cancelling);
         let details = lab.wait(id);
         assert_eq!(details["status"], "CANCELLED");
         assert_eq!(details["endTime"].as_str().unwrap().len(), 24);
@@ -274,7 +278,9 @@ fn a_running_job_is_cancelled_and_a_waiting_one_too() {
     assert_eq!(lab.probe.runs("never"), 0);
     assert_eq!(lab.service.counts().cancelled, 2);
     assert_eq!(lab.service.list(OWNER, None, 1).unwrap()[0].status, JobStatus::Cancelled);
-    // Now that they have ended, they are deleted.
+    // Now that they have ended, they stay so, and can be deleted.
+    let ended = Cancellation::Ended(JobStatus::Cancelled);
+    assert_eq!(lab.service.cancel(OWNER, running).unwrap(), ended);
     assert_eq!(lab.service.delete(OWNER, running).unwrap(), Deletion::Deleted);
     assert_eq!(lab.service.delete(OWNER, running).unwrap(), Deletion::NotFound);
 }
@@ -370,7 +376,7 @@ fn an_owner_cannot_have_more_unfinished_jobs_than_allowed() {
     let jobs = [lab.submit(&gate), lab.submit(&gate)];
     let workflow = Workflow::from_json(&gate).unwrap();
     let refused = lab.service.submit(OWNER, workflow.clone()).unwrap().wait().unwrap_err();
-    assert!(matches!(refused, JobError::TooManyJobs { limit: 2 }), "{refused}");
+    assert!(matches!(refused, SubmitError::TooManyJobs { limit: 2 }), "{refused}");
     lab.service.submit(STRANGER, workflow).unwrap().wait().unwrap();
     lab.probe.open();
     jobs.iter().for_each(|id| drop(lab.wait(*id)));
@@ -421,11 +427,12 @@ fn a_job_past_its_deadline_fails_and_says_so() {
 fn after_a_shutdown_no_job_is_taken() {
     let lab = Lab::new();
     let id = lab.submit(&document(&["Pass"], &[]));
+    until(|| lab.probe.runs("") == 1);
     lab.service.shutdown(Duration::from_secs(5)).unwrap();
     assert_eq!(lab.status(id), "COMPLETED");
     let workflow = Workflow::from_json(EXAMPLE).unwrap();
     let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
-    assert!(matches!(refused, JobError::ShuttingDown), "{refused}");
+    assert!(matches!(refused, SubmitError::ShuttingDown), "{refused}");
 }
 
 #[test]

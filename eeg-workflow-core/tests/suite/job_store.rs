@@ -6,8 +6,8 @@ use std::sync::Arc;
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::Value;
 use eeg_workflow_core::job::{
-    BlockState, JobId, JobState, JobStatus, JobStore, Log, MemoryStore, ModuleUse, NewJob, Phase,
-    Shown, Timestamp,
+    BlockState, JobId, JobState, JobStatus, JobStore, Log, Lost, MemoryStore, ModuleUse, NewJob,
+    Pending, Phase, Shown, Timestamp,
 };
 
 fn new_job(owner: OwnerId, document: &str) -> NewJob {
@@ -52,6 +52,8 @@ fn full_state() -> JobState {
     let mut blocks: Vec<_> = phases.map(|phase| BlockState { phase, log: None }).into();
     blocks[3].log = Some(Box::new(log));
     JobState {
+        cancel_requested: true,
+        resumes: 2,
         status: JobStatus::Running,
         ended: None,
         error: Some("of the job".into()),
@@ -125,7 +127,6 @@ fn the_store_in_memory_holds_the_contract() {
 
 #[test]
 fn a_pending_value_can_be_waited_for_awaited_or_gone_on_with() {
-    use eeg_workflow_core::job::Pending;
     use std::future::Future;
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -138,31 +139,49 @@ fn a_pending_value_can_be_waited_for_awaited_or_gone_on_with() {
         }
     }
 
-    let (resolver, pending) = Pending::new();
+    let (resolver, pending) = Pending::<Answered>::new();
     let woken = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Arc::clone(&woken).into();
     let mut pending = pin!(pending);
     let mut cx = Context::from_waker(&waker);
     assert!(pending.as_mut().poll(&mut cx).is_pending());
-    resolver.resolve(5);
+    resolver.resolve(Ok(5));
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
-    assert_eq!(pending.as_mut().poll(&mut cx), Poll::Ready(5));
+    assert_eq!(pending.as_mut().poll(&mut cx), Poll::Ready(Ok(5)));
 
-    let (resolver, pending) = Pending::new();
+    let (resolver, pending) = Pending::<Answered>::new();
     let waiting = std::thread::spawn(move || pending.wait());
-    resolver.resolve(6);
-    assert_eq!(waiting.join().unwrap(), 6);
+    resolver.resolve(Ok(6));
+    assert_eq!(waiting.join().unwrap(), Ok(6));
 
     // What follows runs although nobody waits.
-    let (resolver, pending) = Pending::new();
+    let (resolver, pending) = Pending::<Answered>::new();
     let (ran, shared) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&woken));
     let seen = Arc::clone(&ran);
-    drop(pending.map(move |n: usize| shared.0.fetch_add(n, Ordering::SeqCst)).map(move |_| {
-        seen.fetch_add(1, Ordering::SeqCst);
-    }));
-    resolver.resolve(10);
+    let added = pending.map(move |n| n.map(|n| shared.0.fetch_add(n, Ordering::SeqCst)));
+    drop(added.map(move |n| n.map(|_| seen.fetch_add(1, Ordering::SeqCst))));
+    resolver.resolve(Ok(10));
     assert_eq!((woken.0.load(Ordering::SeqCst), ran.load(Ordering::SeqCst)), (11, 1));
-    assert_eq!(Pending::ready(1).map(|n| n + 1).wait(), 2);
+    let ready: Pending<Answered> = Pending::ready(Ok(1));
+    assert_eq!(ready.map(|n| n.map(|n| n + 1)).wait(), Ok(2));
+}
+
+type Answered = Result<usize, Lost>;
+
+#[test]
+fn a_resolver_that_is_dropped_tells_its_waiter() {
+    let (resolver, pending) = Pending::<Answered>::new();
+    let followed = pending.map(|n| n.map(|n| n + 1));
+    drop(resolver);
+    assert_eq!(followed.wait(), Err(Lost));
+}
+
+#[test]
+fn a_panic_in_what_follows_loses_that_answer_only() {
+    let (resolver, pending) = Pending::<Answered>::new();
+    let followed: Pending<Answered> = pending.map(|_| panic!("somebody else's code"));
+    resolver.resolve(Ok(1));
+    assert_eq!(followed.wait(), Err(Lost));
 }
 
 #[cfg(feature = "sqlite")]

@@ -82,6 +82,7 @@ static ROUTES: &[Route] = &[
     user!(POST "/api/workflow/jobs" => jobs::details_by_form),
     user!(GET "/api/workflow/jobs/{id}" => jobs::details),
     user!(DELETE "/api/workflow/jobs/{id}" => jobs::delete),
+    user!(POST "/api/workflow/jobs/{id}/cancel" => jobs::cancel),
     user!(GET "/api/workflow/jobs/{id}/events" => events::events),
     user!(GET "/api/workflow/file/{job}/{name}" => artifacts::artifact),
     user!(POST "/api/workflow/upload" => modules::upload),

@@ -215,11 +215,15 @@ fn a_running_job_is_cancelled_and_a_waiting_one_too() {
         (server.schedule(&token, &common::plots(200)), server.schedule(&token, &addition()));
     for job in [waiting, running] {
         let path = format!("/api/workflow/jobs/{job}");
-        let reply = server.request("DELETE", &path).token(&token).send();
+        assert_eq!(server.request("DELETE", &path).token(&token).send().status, 409);
+        let cancel = || server.request("POST", &format!("{path}/cancel")).token(&token).send();
+        let reply = cancel();
         assert_eq!((reply.status, reply.text().as_str()), (202, r#"{"success":"Job Cancelled"}"#));
         let details = server.finished(&token, job);
         assert_eq!(details["status"], "CANCELLED");
         assert_ne!(details["endTime"], "");
+        let again = cancel();
+        assert_eq!((again.status, &again.json()["status"]), (200, &"CANCELLED".into()));
         assert_eq!(server.request("DELETE", &path).token(&token).send().status, 200);
     }
 }

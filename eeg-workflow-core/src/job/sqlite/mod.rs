@@ -95,7 +95,12 @@ impl JobStore for SqliteStore {
 
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
         // Made here, on the thread of whoever saves: the writer is there for all.
-        let progress = to_json(&Progress { events: state.events, blocks: state.blocks });
+        let progress = to_json(&Progress {
+            events: state.events,
+            blocks: state.blocks,
+            cancel_requested: state.cancel_requested,
+            resumes: state.resumes,
+        });
         let kept = if state.kept.is_empty() { None } else { Some(kept::encode(&state.kept)) };
         let (status, ended, error) = (state.status, state.ended, state.error);
         self.writer.write(move |connection| {
@@ -142,6 +147,13 @@ impl JobStore for SqliteStore {
 
     fn flush(&self) -> Pending<Result<(), StoreError>> {
         self.writer.write(|_| Ok(()))
+    }
+
+    /// Writes the version again, and reads the root of every table and index.
+    fn check(&self) -> Result<(), StoreError> {
+        let write = |connection: &Connection| connection.execute_batch(schema::SET_VERSION);
+        self.writer.write(write).wait()?;
+        self.read(|connection| connection.prepare_cached(schema::PROBE)?.query_row([], |_| Ok(())))
     }
 
     fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -203,6 +215,10 @@ fn delete_rest(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
 struct Progress {
     events: u64,
     blocks: Vec<BlockState>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cancel_requested: bool,
+    #[serde(default)]
+    resumes: u32,
 }
 
 struct StoredJob {
@@ -243,6 +259,8 @@ impl StoredJob {
             events: progress.events,
             blocks: progress.blocks,
             kept,
+            cancel_requested: progress.cancel_requested,
+            resumes: progress.resumes,
         };
         let started = Timestamp(self.started);
         Some(Job { id, owner: self.owner, started, document: self.document, modules, state })
@@ -330,6 +348,7 @@ impl StoreFile {
     fn error(&self, error: rusqlite::Error) -> StoreError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
+            Some(ErrorCode::TooBig) => StoreError::TooLarge(self.path()),
             Some(ErrorCode::DiskFull) => StoreError::Full(self.path()),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 StoreError::Busy(self.path())

@@ -7,6 +7,17 @@ use super::{StoreError, StoreFile};
 /// The version that this code writes, in `PRAGMA user_version`.
 const VERSION: i64 = 1;
 
+/// Writes the header's page, whether or not the version changes.
+pub(super) const SET_VERSION: &str = "PRAGMA user_version = 1;";
+
+/// Reads the root page of every table and index.
+pub(super) const PROBE: &str = "SELECT
+    (SELECT max(id) FROM jobs),
+    (SELECT max(owner) FROM jobs INDEXED BY jobs_of_owner),
+    (SELECT min(id) FROM jobs INDEXED BY jobs_unfinished WHERE status < 2),
+    (SELECT max(job) FROM documents),
+    (SELECT max(job) FROM progress)";
+
 /// What is listed is apart from what is large: a list reads slim rows, and saving progress does
 /// not write the document again. AUTOINCREMENT: the number of a deleted job is not given again.
 const TABLES: &str = "

@@ -1,17 +1,19 @@
 //! The thread that writes.
 //!
-//! It takes everything that waits (at most [`BATCH`]) into one transaction and resolves the
-//! writes when that is durable. While the disk syncs, the next batch gathers. A write that
-//! fails is undone alone; when the transaction fails, every write in it has failed.
+//! It takes everything that waits (at most [`BATCH`]) into one transaction, and hands the
+//! writes to a second thread, which resolves them, when that is durable: what waits for a
+//! write never runs on the thread that writes. While the disk syncs, the next batch gathers.
+//! A write that fails is undone alone; when the transaction fails, every write in it has failed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, ThreadId};
 
 use rusqlite::Connection;
 
 use super::{StoreError, StoreFile, StoreStatistics};
+use crate::guard;
 use crate::job::{Pending, Resolver};
 
 /// How many writes share a transaction at most, so that none waits for long.
@@ -21,7 +23,8 @@ const BATCH: usize = 1_000;
 pub(super) struct Writer {
     /// None only while it is dropped.
     tasks: Option<Sender<Box<dyn Task>>>,
-    thread: Option<JoinHandle<()>>,
+    /// The one that writes, then the one that answers.
+    threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
     file: StoreFile,
 }
@@ -44,23 +47,33 @@ trait Task: Send {
 struct Write<T, F> {
     work: Option<F>,
     result: Option<Result<T, StoreError>>,
-    reply: Reply<T>,
+    /// Dropped undone, it says that the store is closed.
+    resolver: Resolver<Result<T, StoreError>>,
     file: StoreFile,
 }
 
-/// Resolves in any case: a write that is dropped undone says that the store is closed.
-struct Reply<T>(Option<Resolver<Result<T, StoreError>>>);
+/// Writes that share a transaction, and what became of it.
+type Committed = (Vec<Box<dyn Task>>, Result<(), StoreError>);
 
 impl Writer {
     pub(super) fn start(connection: Connection, file: StoreFile) -> Result<Self, StoreError> {
         let (tasks, waiting) = mpsc::channel();
+        let (committed, answers) = mpsc::channel();
         let counters = Arc::new(Counters::default());
-        let (shared, named) = (Arc::clone(&counters), file.clone());
-        let thread = thread::Builder::new()
-            .name("job-store".to_owned())
-            .spawn(move || run(&connection, &waiting, &shared, &named))
-            .map_err(|error| file.io(error))?;
-        Ok(Self { tasks: Some(tasks), thread: Some(thread), counters, file })
+        let (writing, answering) = (Arc::clone(&counters), Arc::clone(&counters));
+        let named = file.clone();
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+            thread.map_err(|error| file.io(error))
+        };
+        let threads = vec![
+            spawn(
+                "job-store",
+                Box::new(move || run(&connection, &waiting, &committed, &writing, &named)),
+            )?,
+            spawn("job-answers", Box::new(move || answer(&answers, &answering)))?,
+        ];
+        Ok(Self { tasks: Some(tasks), threads, counters, file })
     }
 
     /// Does this work in a transaction that it may share with others.
@@ -69,8 +82,7 @@ impl Writer {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Pending<Result<T, StoreError>> {
         let (resolver, pending) = Pending::new();
-        let reply = Reply(Some(resolver));
-        let task = Write { work: Some(work), result: None, reply, file: self.file.clone() };
+        let task = Write { work: Some(work), result: None, resolver, file: self.file.clone() };
         if let Some(tasks) = &self.tasks {
             // A task that is not taken any more is dropped, and so resolves.
             let _ = tasks.send(Box::new(task));
@@ -88,12 +100,13 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits until everything that was asked for is written.
+    /// Waits until everything that was asked for is written and answered.
     fn drop(&mut self) {
         self.tasks = None;
-        if let Some(thread) = self.thread.take() {
-            // The last holder of the store may be a write that just resolved on this thread.
-            if thread.thread().id() != thread::current().id() {
+        let own: ThreadId = thread::current().id();
+        for thread in self.threads.drain(..) {
+            // The last holder of the store may be a write that was just answered.
+            if thread.thread().id() != own {
                 let _ = thread.join();
             }
         }
@@ -103,18 +116,25 @@ impl Drop for Writer {
 fn run(
     connection: &Connection,
     waiting: &Receiver<Box<dyn Task>>,
+    answers: &Sender<Committed>,
     counters: &Counters,
     file: &StoreFile,
 ) {
-    let mut batch = Vec::new();
     while let Ok(first) = waiting.recv() {
-        batch.push(first);
+        let mut batch = vec![first];
         batch.extend(waiting.try_iter().take(BATCH - 1));
         let committed = commit(connection, &mut batch).map_err(|error| file.error(error));
         if committed.is_ok() {
             counters.commits.fetch_add(1, Relaxed);
         }
-        for task in batch.drain(..) {
+        // The other end lives until this one is dropped.
+        let _ = answers.send((batch, committed));
+    }
+}
+
+fn answer(answers: &Receiver<Committed>, counters: &Counters) {
+    for (batch, committed) in answers {
+        for task in batch {
             let done = task.resolve(committed.clone());
             let counter = if done { &counters.writes } else { &counters.failures };
             counter.fetch_add(1, Relaxed);
@@ -147,33 +167,22 @@ where
 {
     fn apply(&mut self, connection: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        let result = work(connection).map_err(|error| self.file.error(error));
+        let result = match guard::call(|| work(connection)) {
+            Ok(result) => result.map_err(|error| self.file.error(error)),
+            Err(panic) => Err(StoreError::Other(Arc::new(panic))),
+        };
         self.result.insert(result).is_ok()
     }
 
-    fn resolve(mut self: Box<Self>, committed: Result<(), StoreError>) -> bool {
+    fn resolve(self: Box<Self>, committed: Result<(), StoreError>) -> bool {
         // An error of its own says more than that of the transaction.
-        let result = match (self.result.take(), committed) {
+        let result = match (self.result, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Err(error)), _) | (_, Err(error)) => Err(error),
             (None, Ok(())) => Err(StoreError::Closed),
         };
         let done = result.is_ok();
-        self.reply.give(result);
+        self.resolver.resolve(result);
         done
-    }
-}
-
-impl<T> Reply<T> {
-    fn give(&mut self, result: Result<T, StoreError>) {
-        if let Some(resolver) = self.0.take() {
-            resolver.resolve(result);
-        }
-    }
-}
-
-impl<T> Drop for Reply<T> {
-    fn drop(&mut self) {
-        self.give(Err(StoreError::Closed));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use eeg_workflow_core::job::{Deletion, JobError, JobId};
+use eeg_workflow_core::job::{Cancellation, Deletion, JobError, JobId, SubmitError};
 use hyper::StatusCode;
+use serde_json::json;
 
 use crate::http::accounts::User;
 use crate::http::form::Form;
@@ -48,14 +49,36 @@ async fn send_details(app: &Arc<App>, user: &User, job: JobId) -> Result<Respons
     .await
 }
 
-/// Cancels a job that runs; deletes one that has finished.
+/// Cancels a job that runs; one that has finished stays as it is, and the caller is told.
+pub(crate) async fn cancel(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
+    let (job, request) = (in_path(&call)?, call.id);
+    blocking(&app, move |app| {
+        let cancellation = app.jobs.cancel(user.id, job).map_err(rejected)?;
+        tracing::info!(%request, user = %user.id, job = job.0, ?cancellation, "a job is cancelled");
+        match cancellation {
+            Cancellation::Cancelling => {
+                Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled"))
+            }
+            Cancellation::Ended(status) => {
+                let answer = json!({ "success": "Job Had Ended", "status": status.wire() });
+                Ok(response::json(StatusCode::OK, &answer))
+            }
+            Cancellation::NotFound => Err(Rejection::NoSuchJob),
+        }
+    })
+    .await
+}
+
+/// Deletes a job that has finished.
 pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let (job, request) = (in_path(&call)?, call.id);
     blocking(&app, move |app| {
         let deletion = app.jobs.delete(user.id, job).map_err(rejected)?;
         tracing::info!(%request, user = %user.id, job = job.0, ?deletion, "a job is deleted");
         match deletion {
-            Deletion::Cancelling => Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled")),
+            Deletion::Unfinished => {
+                Err(Rejection::Conflict("the job has not ended: cancel it first"))
+            }
             Deletion::Deleted => Ok(response::success(StatusCode::OK, "Job Deleted")),
             Deletion::NotFound => Err(Rejection::NoSuchJob),
         }
@@ -70,9 +93,14 @@ pub(crate) fn in_path(call: &Call) -> Result<JobId, Rejection> {
 
 /// The answer when the job service fails.
 pub(crate) fn rejected(error: JobError) -> Rejection {
+    Rejection::unavailable(error)
+}
+
+/// The answer when a job is not accepted.
+pub(crate) fn not_accepted(error: SubmitError) -> Rejection {
     match error {
-        JobError::TooManyJobs { limit } => Rejection::TooManyJobs(limit),
-        JobError::ShuttingDown => Rejection::ShuttingDown,
+        SubmitError::TooManyJobs { limit } => Rejection::TooManyJobs(limit),
+        SubmitError::ShuttingDown => Rejection::ShuttingDown,
         other => Rejection::unavailable(other),
     }
 }

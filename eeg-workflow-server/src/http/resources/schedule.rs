@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eeg_workflow_core::block::OwnerId;
-use eeg_workflow_core::job::{JobError, JobId, Pending};
+use eeg_workflow_core::job::{JobId, Pending, SubmitError};
 use eeg_workflow_core::workflow::{InvalidWorkflow, Workflow};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LINK};
@@ -40,7 +40,7 @@ pub(crate) async fn schedule(app: Arc<App>, user: User, call: Call) -> Result<Re
         let (owner, text) = (user.id, text.to_owned());
         blocking(&app, move |app| submit(app, owner, &text)).await?
     };
-    let job = pending.await.map_err(jobs::rejected)?;
+    let job = pending.await.map_err(jobs::not_accepted)?;
     tracing::debug!(%request, user = %user.id, job = job.0, "a job was accepted");
     Ok(response::json_text(StatusCode::OK, format!("{{\"job_id\": {}}}", job.0)))
 }
@@ -49,7 +49,7 @@ fn submit(
     app: &App,
     owner: OwnerId,
     text: &str,
-) -> Result<Pending<Result<JobId, JobError>>, Rejection> {
+) -> Result<Pending<Result<JobId, SubmitError>>, Rejection> {
     let workflow = Workflow::from_json(text).map_err(Rejection::InvalidWorkflow)?;
     app.jobs.submit(owner, workflow).map_err(Rejection::InvalidWorkflow)
 }

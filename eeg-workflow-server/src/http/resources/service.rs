@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::job::JobStore;
 use hyper::StatusCode;
 use serde_json::json;
@@ -37,9 +36,7 @@ pub(crate) async fn health(app: Arc<App>, _: Call) -> Result<Response, Rejection
                 Rejection::Unhealthy(format!("{name}: {problem}"))
             })?;
         }
-        // The owner has no jobs; the service is asked nevertheless.
-        let jobs = app.jobs.list(OwnerId::LOCAL, None, 1);
-        jobs.map(drop).map_err(|error| Rejection::Unhealthy(with_causes(&error)))
+        app.jobs.health().map_err(|error| Rejection::Unhealthy(with_causes(&error)))
     })
     .await?;
     Ok(response::json(StatusCode::OK, &json!({ "status": "ok" })))
