@@ -39,8 +39,8 @@ impl Gain {
     fn new() -> Self {
         Self(
             BlockSpec::new("Gain")
-                .family("Signals")
-                .description("Multiplies a signal")
+                .with_family("Signals")
+                .with_description("Multiplies a signal")
                 .input("signal", PortType::named("Signal"), 1..=1)
                 .parameter("factor", PortType::NUMBER, "2", "What to multiply with")
                 .output("signal", PortType::named("Signal")),

@@ -22,6 +22,12 @@ pub(crate) fn discard<T>(value: T) {
     let _ = call(|| drop(value));
 }
 
+/// The same for many, each by itself: a second panic while the first unwinds would end the
+/// process.
+pub(crate) fn discard_each<T>(values: impl IntoIterator<Item = T>) {
+    values.into_iter().for_each(discard);
+}
+
 impl Panic {
     fn new(payload: Box<dyn Any + Send>) -> Self {
         match payload.downcast::<String>() {

@@ -11,12 +11,12 @@
 //! 4. [`Report`](engine::Report): how each block ended, what it shows, and the outputs kept.
 //!
 //! A [`JobService`](job::JobService) remembers runs: it stores each workflow before it runs,
-//! and takes up what was left unfinished after a crash.
+//! and resumes what was left unfinished after a crash.
 //!
 //! ```
 //! use eeg_workflow_core::engine::{Engine, EngineOptions, RunOptions, RunStatus};
 //! use eeg_workflow_core::module::{Module, ModuleRegistry};
-//! use eeg_workflow_core::workflow::{BlockIndex, Workflow};
+//! use eeg_workflow_core::workflow::{NewBlock, Workflow};
 //!
 //! let mut registry = ModuleRegistry::new();
 //! registry.register(
@@ -25,17 +25,17 @@
 //!         .function("Square", ["n"], "n", |n: i64| Ok(n * n))?,
 //! )?;
 //!
-//! let workflow = Workflow::from_json(r#"{
-//!     "blocks": [{"id": 1, "type": "Two", "module": "Lab.zip:Lab"},
-//!                {"id": 2, "type": "Square", "module": "Lab.zip:Lab"}],
-//!     "edges": [{"block1": 1, "connector1": ["n", "output"],
-//!                "block2": 2, "connector2": ["n", "input"]}]}"#)?;
+//! let workflow = Workflow::builder()
+//!     .block(NewBlock::new(1, "Lab.zip:Lab", "Two"))
+//!     .block(NewBlock::new(2, "Lab.zip:Lab", "Square"))
+//!     .edge((1, "n"), (2, "n"))
+//!     .build()?;
 //! let plan = workflow.plan(&registry)?;
 //!
 //! let engine = Engine::new(EngineOptions::default())?;
 //! let report = engine.start(&plan, RunOptions::default()).wait();
 //! assert_eq!(report.status(), RunStatus::Completed);
-//! assert_eq!(report.output(BlockIndex(1), 0), Some(&4_i64.into()));
+//! assert_eq!(report.output_of(2, "n")?, &4_i64.into());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -44,7 +44,10 @@
 //! - `python` (default, on Linux): the sandbox for modules in Python.
 //! - `sqlite` (default): the durable job store.
 //!
-//! The longer documents: [`docs`].
+//! The longer documents: [`docs`]. The crates whose types stand in this interface are exported
+//! under their own names: [`ndarray`], [`num_bigint`], [`petgraph`] and [`serde_json`].
+
+pub use {ndarray, num_bigint, petgraph, serde_json};
 
 pub mod block;
 #[cfg(feature = "builtin")]

@@ -58,8 +58,8 @@ pub(crate) fn block_types(entry: &ModuleEntry) -> impl Iterator<Item = BlockType
             public: entry.public && !is_builtin,
             module: entry.module.name(),
             name: spec.name(),
-            description: spec.description_text(),
-            family: spec.family_name(),
+            description: spec.description(),
+            family: spec.family(),
             fields: spec.fields().map(block_field).collect(),
         }
     })

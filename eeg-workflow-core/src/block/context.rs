@@ -105,29 +105,43 @@ impl<'a> Context<'a> {
         self.host.takers(self.block, output)
     }
 
-    /// The parameter's value as the workflow has it; none if the block type has no such
-    /// parameter.
+    /// The parameter's value as the workflow has it.
+    ///
+    /// # Panics
+    /// With debug assertions, if the block does not declare the parameter; otherwise it is none.
     pub fn value(&self, parameter: &str) -> &'a Value {
-        self.parameters.value(self.spec, parameter).unwrap_or(&Value::None)
+        let value = self.parameters.value(self.spec, parameter);
+        debug_assert!(
+            value.is_some(),
+            "block \"{}\" has no parameter \"{parameter}\"",
+            self.spec.name()
+        );
+        value.unwrap_or(&Value::None)
+    }
+
+    /// The same, for what can say that there is none.
+    fn declared(&self, parameter: &str) -> Result<&'a Value, BlockError> {
+        let value = self.parameters.value(self.spec, parameter);
+        value.ok_or_else(|| BlockError::parameter(parameter, "the block does not declare it"))
     }
 
     /// The parameter as a number; none if it was left empty.
     ///
     /// # Errors
-    /// The value is no number.
+    /// The value is not a number, or the block does not declare the parameter.
     pub fn number(&self, parameter: &str) -> Result<Option<Number>, BlockError> {
-        let value = self.value(parameter);
+        let value = self.declared(parameter)?;
         if parameters::is_empty(value) {
             return Ok(None);
         }
         let number = Number::from_value(value);
-        number.map(Some).ok_or_else(|| BlockError::parameter(parameter, "is no number"))
+        number.map(Some).ok_or_else(|| BlockError::parameter(parameter, "is not a number"))
     }
 
     /// The parameter as a float; none if it was left empty.
     ///
     /// # Errors
-    /// The value is no number.
+    /// As [`Context::number`].
     pub fn float(&self, parameter: &str) -> Result<Option<f64>, BlockError> {
         Ok(self.number(parameter)?.map(|number| number.to_f64()))
     }

@@ -18,6 +18,9 @@ pub(crate) struct Slot {
 
 /// The values at a block's inputs. Taking a value out hands over this branch's share of it:
 /// when no other branch needs it, the block holds it alone and may change it in place.
+///
+/// An input that the block does not declare is an error where there can be one; otherwise it is
+/// empty, and panics with debug assertions.
 #[derive(Debug)]
 pub struct Inputs<'a> {
     spec: &'a BlockSpec,
@@ -31,8 +34,15 @@ impl<'a> Inputs<'a> {
         Self { spec, slots, ports }
     }
 
-    fn slots_of(&mut self, port: &str) -> impl Iterator<Item = &mut Slot> {
+    /// The position of this input.
+    fn index(&self, port: &str) -> Option<usize> {
         let index = self.spec.input_index(port);
+        debug_assert!(index.is_some(), "block \"{}\" has no input \"{port}\"", self.spec.name());
+        index
+    }
+
+    fn slots_of(&mut self, port: &str) -> impl Iterator<Item = &mut Slot> {
+        let index = self.index(port);
         let ports = self.ports;
         self.slots
             .iter_mut()
@@ -43,7 +53,7 @@ impl<'a> Inputs<'a> {
 
     /// How many values are at this input.
     pub fn count(&self, port: &str) -> usize {
-        let index = self.spec.input_index(port);
+        let index = self.index(port);
         self.ports.iter().filter(|at| index == Some(usize::from(**at))).count()
     }
 
@@ -55,8 +65,11 @@ impl<'a> Inputs<'a> {
     /// Takes the first value at this input.
     ///
     /// # Errors
-    /// No edge joins the input.
+    /// No edge joins the input, or the block does not declare it.
     pub fn take(&mut self, port: &str) -> Result<Value, BlockError> {
+        if self.spec.input_index(port).is_none() {
+            return Err(BlockError::input(port, "the block does not declare it"));
+        }
         self.take_optional(port).ok_or_else(|| BlockError::input(port, "nothing is connected"))
     }
 

@@ -19,6 +19,7 @@ mod repr;
 mod spec;
 mod value;
 
+pub(crate) use catalog::no_such_module;
 pub use catalog::{Catalog, NotFound};
 pub use context::{BlockHost, Context, FileError, FileRoots, Stop, Takers};
 pub use display::{Artifact, Display};
@@ -31,6 +32,7 @@ pub use owner::OwnerId;
 pub use parameters::{ParameterError, Parameters};
 pub use port_type::PortType;
 pub use repr::PythonRepr;
+pub(crate) use spec::Composition;
 pub use spec::{BlockSpec, Cardinality, Execution, Field, Parameter, Port, Volatility};
 pub use value::{Object, Value};
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use rustc_hash::FxHashSet;
+
 use super::PortType;
 
 /// The declaration of a block type: its name, family, ports and parameters, in the order in
@@ -11,7 +13,7 @@ use super::PortType;
 /// ```
 /// use eeg_workflow_core::block::{BlockSpec, PortType};
 /// let spec = BlockSpec::new("ChannelSelection")
-///     .family("PreProcessing")
+///     .with_family("PreProcessing")
 ///     .input("EEGData", PortType::EEG_DATA, 1..=1)
 ///     .parameter("Channels", PortType::STRING_ARRAY, "", "Select channel")
 ///     .output("EEGData", PortType::EEG_DATA);
@@ -29,6 +31,17 @@ pub struct BlockSpec {
     volatility: Volatility,
     execution: Execution,
     checks_own_values: bool,
+    /// What the block type is composed of; nothing, for native ones.
+    pub(crate) composition: Composition,
+}
+
+/// How deep and how large a block type is that is composed of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Composition {
+    /// The longest chain of composed block types, this one included.
+    pub(crate) depth: u32,
+    /// The number of blocks that one run of it runs inside, at all depths.
+    pub(crate) inner_blocks: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -120,17 +133,18 @@ impl BlockSpec {
             volatility: Volatility::Pure,
             execution: Execution::Compute,
             checks_own_values: false,
+            composition: Composition::default(),
         }
     }
 
     /// Sets the family (a group inside the module).
-    pub fn family(mut self, family: impl Into<String>) -> Self {
+    pub fn with_family(mut self, family: impl Into<String>) -> Self {
         self.family = family.into();
         self
     }
 
     /// Sets the description.
-    pub fn description(mut self, description: impl Into<String>) -> Self {
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
     }
@@ -167,46 +181,60 @@ impl BlockSpec {
 
     /// Adds a parameter with its default.
     pub fn parameter(
-        mut self,
+        self,
         name: impl Into<String>,
         port_type: PortType,
         default: impl Into<serde_json::Value>,
         description: impl Into<String>,
     ) -> Self {
-        self.parameters.push(Parameter {
+        self.with_parameter(Parameter {
             name: name.into(),
             port_type,
             default: default.into(),
             description: description.into(),
             required: false,
-        });
+        })
+    }
+
+    /// Adds a parameter that must not be left empty.
+    pub fn required_parameter(
+        self,
+        name: impl Into<String>,
+        port_type: PortType,
+        default: impl Into<serde_json::Value>,
+        description: impl Into<String>,
+    ) -> Self {
+        self.with_parameter(Parameter {
+            name: name.into(),
+            port_type,
+            default: default.into(),
+            description: description.into(),
+            required: true,
+        })
+    }
+
+    /// Adds a parameter as it is.
+    pub(crate) fn with_parameter(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
         self.order.push(Kind::Parameter);
         self
     }
 
-    /// Makes the parameter added last one that must not be left empty.
-    pub fn required(mut self) -> Self {
-        if let Some(parameter) = self.parameters.last_mut() {
-            parameter.required = true;
-        }
-        self
-    }
-
     /// Sets what caching may assume.
-    pub fn volatility(mut self, volatility: Volatility) -> Self {
+    pub fn with_volatility(mut self, volatility: Volatility) -> Self {
         self.volatility = volatility;
         self
     }
 
     /// Sets where the block runs.
-    pub fn execution(mut self, execution: Execution) -> Self {
+    pub fn with_execution(mut self, execution: Execution) -> Self {
         self.execution = execution;
         self
     }
 
     /// Says that the block checks the values it gets by itself (as Python does), so that a
     /// mismatch of declared types is a warning and not an error.
-    pub fn checks_own_values(mut self) -> Self {
+    pub fn with_own_checks(mut self) -> Self {
         self.checks_own_values = true;
         self
     }
@@ -217,12 +245,12 @@ impl BlockSpec {
     }
 
     /// The group inside the module.
-    pub fn family_name(&self) -> &str {
+    pub fn family(&self) -> &str {
         &self.family
     }
 
     /// For whoever uses the block.
-    pub fn description_text(&self) -> &str {
+    pub fn description(&self) -> &str {
         &self.description
     }
 
@@ -242,17 +270,17 @@ impl BlockSpec {
     }
 
     /// What caching may assume.
-    pub fn volatility_class(&self) -> Volatility {
+    pub fn volatility(&self) -> Volatility {
         self.volatility
     }
 
     /// Where the block runs.
-    pub fn execution_class(&self) -> Execution {
+    pub fn execution(&self) -> Execution {
         self.execution
     }
 
     /// Whether a mismatch of types at its ports is only a warning.
-    pub fn is_checking_own_values(&self) -> bool {
+    pub fn checks_own_values(&self) -> bool {
         self.checks_own_values
     }
 
@@ -264,6 +292,18 @@ impl BlockSpec {
             Kind::Input => inputs.next().map(Field::Input),
             Kind::Output => outputs.next().map(Field::Output),
             Kind::Parameter => parameters.next().map(Field::Parameter),
+        })
+    }
+
+    /// The first field whose name another field of its kind has already.
+    pub(crate) fn duplicate_field(&self) -> Option<Field<'_>> {
+        let mut seen = FxHashSet::default();
+        self.fields().find(|field| {
+            !seen.insert(match field {
+                Field::Input(port) => (0, &port.name),
+                Field::Output(port) => (1, &port.name),
+                Field::Parameter(parameter) => (2, &parameter.name),
+            })
         })
     }
 
@@ -280,6 +320,17 @@ impl Port {
     fn new(name: String, port_type: PortType, edges: RangeInclusive<u32>) -> Self {
         let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
         Self { name, port_type, cardinality }
+    }
+}
+
+/// As `input "a"`.
+impl fmt::Display for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(port) => write!(f, "input \"{}\"", port.name),
+            Self::Output(port) => write!(f, "output \"{}\"", port.name),
+            Self::Parameter(parameter) => write!(f, "parameter \"{}\"", parameter.name),
+        }
     }
 }
 

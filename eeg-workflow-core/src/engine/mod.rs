@@ -5,9 +5,10 @@
 //! [`Listener`] as [`Event`]s, and what came of it is in the [`Report`].
 //!
 //! - `wires`: the values on their way along the edges, and who may touch them when;
-//! - `run`: the state of one run, and what happens around one block;
+//! - `run`: the state of one run; `run::execute`: what happens around one block;
 //! - `scheduler`: which run is next on which thread;
 //! - `session`: which of a run's blocks a thread runs while it has its turn;
+//! - `turns`: whose work is next, so that no owner keeps the others waiting;
 //! - `waiting`: threads for blocks that wait for something outside.
 
 mod event;
@@ -17,6 +18,7 @@ mod report;
 mod run;
 mod scheduler;
 mod session;
+mod turns;
 mod waiting;
 mod wires;
 

@@ -29,7 +29,7 @@ pub fn run(
     listener: Option<Arc<dyn Listener>>,
 ) -> Result<Report, BlockError> {
     cx.check()?;
-    if cx.spec.execution_class() != Execution::Wait {
+    if cx.spec.execution() != Execution::Wait {
         return Err(BlockError::new("only a block that is declared to wait can run a plan"));
     }
     let host: &dyn Any = cx.host;

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::RunStatus;
 use crate::block::{BlockError, Display, Stop, Value};
+use crate::guard;
 use crate::workflow::{BlockId, BlockIndex, Plan};
 
 /// What came of a run: how each block ended, what it showed, and the outputs that were kept.
@@ -69,6 +70,13 @@ pub(super) struct Notes {
     pub(super) troubles: FxHashMap<u32, Trouble>,
     pub(super) displays: FxHashMap<u32, Arc<Display>>,
     pub(super) outputs: FxHashMap<(u32, u16), Value>,
+}
+
+/// Kept values are dropped wherever the last report is, by code of whoever made them.
+impl Drop for Notes {
+    fn drop(&mut self) {
+        guard::discard_each(self.outputs.drain());
+    }
 }
 
 pub(super) enum Trouble {

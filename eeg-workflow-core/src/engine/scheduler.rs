@@ -1,12 +1,15 @@
 //! Which run's blocks are next on which thread.
 //!
-//! Runs with work to share stand in one queue, each as a ticket. A worker (a job of the rayon
+//! Runs with work to share stand in one queue, each as a ticket, in turns by owner. A worker (a job of the rayon
 //! pool; as many as there are threads, and none when there is nothing to do) takes the first
 //! ticket and serves that run for a session: it claims blocks, runs them, and goes on at once
 //! with a block that became ready; the others it keeps on a stack of its own, and offers half
 //! of them when another worker is idle. While other runs are in the queue a session ends after
 //! a few blocks and the run goes to the back: a run of three blocks is never behind one of ten
 //! thousand. There is no coordinator, and nothing is sent for a block.
+//!
+//! An owner who has work and no worker, while all threads are taken by others, gets a worker on
+//! a thread of its own: it serves such owners until there are none.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -16,9 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::run::RunState;
 use super::session::Session;
+use super::turns::{MAX_EXTRA, Turns};
 use super::waiting::Waiting;
 use super::wires::Claim;
 use super::{EngineOptions, Event, Run, RunOptions};
+use crate::block::OwnerId;
 use crate::block::ledger::Ledger;
 use crate::guard;
 use crate::sync::{Mutex, MutexGuard};
@@ -83,7 +88,11 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    tickets: VecDeque<Arc<RunState>>,
+    tickets: Turns<Arc<RunState>>,
+    /// Workers beyond the threads, for owners who have none.
+    extra: usize,
+    /// Whether one of them has not taken its first ticket yet.
+    extra_starts: bool,
     /// Runs over the limit, in the order in which they came.
     later: VecDeque<Arc<RunState>>,
     running: usize,
@@ -165,15 +174,16 @@ impl Shared {
             if run.has_listener() || run.plan().is_empty() {
                 told.push(run);
             } else {
-                queue.tickets.push_back(run);
+                queue.tickets.push(run.owner(), run);
             }
         }
         self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        let unserved = queue.tickets.has_unserved();
         drop(queue);
         for run in told {
             self.begin(&run);
         }
-        self.wake();
+        self.wake(unserved);
     }
 
     /// Starts a run that has its turn. (A nested run has its outer run's.)
@@ -211,10 +221,11 @@ impl Shared {
     /// Puts a ticket for the run at the back of the queue.
     pub(super) fn offer(self: &Arc<Self>, run: &Arc<RunState>) {
         let mut queue = self.queue();
-        queue.tickets.push_back(Arc::clone(run));
+        queue.tickets.push(run.owner(), Arc::clone(run));
         self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        let unserved = queue.tickets.has_unserved();
         drop(queue);
-        self.wake();
+        self.wake(unserved);
     }
 
     /// Whether runs wait for a worker.
@@ -227,21 +238,81 @@ impl Shared {
         self.workers.load(Ordering::Relaxed) < self.threads
     }
 
-    fn next_ticket(&self) -> Option<Arc<RunState>> {
+    /// The next run to serve, after one of `before` was served.
+    fn next_ticket(self: &Arc<Self>, before: Option<OwnerId>) -> Option<Arc<RunState>> {
         let mut queue = self.queue();
-        let ticket = queue.tickets.pop_front();
+        if let Some(owner) = before {
+            queue.tickets.release(owner);
+        }
+        let ticket = queue.tickets.pop();
         self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+        self.add_worker(queue);
         ticket
     }
 
-    /// Sees to it that there are workers for the tickets.
-    fn wake(self: &Arc<Self>) {
+    /// Sees to it that there are workers for the tickets, among which may be some of an owner who
+    /// has no worker.
+    fn wake(self: &Arc<Self>, unserved: bool) {
         let mut wanted = self.tickets.load(Ordering::Relaxed);
         while wanted > 0 && self.take_place() {
             wanted -= 1;
             let shared = Arc::clone(self);
             self.pool.spawn(move || shared.work());
         }
+        if wanted > 0 && unserved {
+            self.add_worker(self.queue());
+        }
+    }
+
+    /// Starts a worker beyond the threads if all are taken and an owner has none of them.
+    fn add_worker(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        if queue.extra_starts
+            || queue.extra >= MAX_EXTRA
+            || self.has_idle_thread()
+            || !queue.tickets.has_unserved()
+        {
+            return;
+        }
+        queue.extra += 1;
+        queue.extra_starts = true;
+        drop(queue);
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("engine-extra".to_owned());
+        if thread.spawn(move || shared.work_extra()).is_err() {
+            // The threads come to it, if late.
+            let mut queue = self.queue();
+            queue.extra -= 1;
+            queue.extra_starts = false;
+        }
+    }
+
+    /// A worker beyond the threads: serves owners who have no other.
+    fn work_extra(self: &Arc<Self>) {
+        let mut claims = Vec::new();
+        let mut before = None;
+        loop {
+            let mut queue = self.queue();
+            match before {
+                Some(owner) => queue.tickets.release(owner),
+                None => queue.extra_starts = false,
+            }
+            let Some(run) = queue.tickets.pop_unserved() else {
+                queue.extra -= 1;
+                return;
+            };
+            self.tickets.store(queue.tickets.len(), Ordering::Relaxed);
+            self.add_worker(queue);
+            before = Some(run.owner());
+            claims = self.serve(run, claims);
+        }
+    }
+
+    /// Serves a run for a session, and gives the empty list back.
+    fn serve(self: &Arc<Self>, run: Arc<RunState>, claims: Vec<Claim>) -> Vec<Claim> {
+        let (run, claims) = Session::new(self, run, claims).serve();
+        // The last holder of the run drops its report, with values of blocks in it.
+        guard::discard(run);
+        claims
     }
 
     fn take_place(&self) -> bool {
@@ -258,24 +329,25 @@ impl Shared {
         // it serves one ticket only, so that the block below goes on soon.
         let nested = AT_WORK.replace(true);
         let mut claims = Vec::new();
+        let mut before = None;
         loop {
-            while let Some(run) = self.next_ticket() {
-                let session = Session::new(self, run, claims);
-                let run;
-                (run, claims) = session.serve();
-                // The last holder of the run drops its report, with values of blocks in it.
-                guard::discard(run);
+            while let Some(run) = self.next_ticket(before.take()) {
+                before = Some(run.owner());
+                claims = self.serve(run, claims);
                 if nested {
                     break;
                 }
             }
+            if let Some(owner) = before.take() {
+                self.queue().tickets.release(owner);
+            }
             self.workers.fetch_sub(1, Ordering::AcqRel);
             if nested {
-                self.wake();
+                self.wake(false);
                 break;
             }
             // A ticket that came before the place was given up has seen no free place.
-            if self.queue().tickets.is_empty() || !self.take_place() {
+            if self.queue().tickets.len() == 0 || !self.take_place() {
                 break;
             }
         }

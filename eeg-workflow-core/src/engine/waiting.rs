@@ -1,11 +1,11 @@
 //! Threads for blocks that wait for something outside.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::run::RunState;
 use super::scheduler::execute_waiting;
+use super::turns::{MAX_EXTRA, Turns};
 use super::wires::Claim;
 use crate::guard;
 use crate::sync::{Condvar, Mutex};
@@ -20,21 +20,21 @@ pub(super) struct Waiting {
     pools: Mutex<Vec<Arc<Pool>>>,
 }
 
-#[derive(Default)]
 struct Pool {
+    most: usize,
     state: Mutex<State>,
     work: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<(Arc<RunState>, Claim)>,
+    jobs: Turns<(Arc<RunState>, Claim)>,
     threads: usize,
     idle: usize,
 }
 
 impl Waiting {
-    /// At most so many threads at each depth.
+    /// At most this many threads at each depth, and a few more for owners who have none of them.
     pub(super) fn new(most: usize) -> Self {
         Self { most, pools: Mutex::default() }
     }
@@ -44,14 +44,15 @@ impl Waiting {
         let depth = run.depth();
         let mut pools = self.pools.lock();
         while pools.len() <= depth {
-            pools.push(Arc::default());
+            let pool = Pool { most: self.most, state: Mutex::default(), work: Condvar::new() };
+            pools.push(Arc::new(pool));
         }
         let Some(pool) = pools.get(depth).map(Arc::clone) else { return };
         drop(pools);
 
         let mut state = pool.state.lock();
-        state.jobs.push_back((run, claim));
-        if state.jobs.len() > state.idle && state.threads < self.most {
+        state.jobs.push(run.owner(), (run, claim));
+        if state.jobs.len() > state.idle && pool.has_room(&state) {
             let worker = Arc::clone(&pool);
             let thread = std::thread::Builder::new().name("engine-wait".to_owned());
             let spawned = thread.spawn(move || worker.work());
@@ -62,10 +63,11 @@ impl Waiting {
             // No thread to be had: one that is there will come to it. If there is none, run it
             // here: late is better than never.
             if state.threads == 0
-                && let Some((run, claim)) = state.jobs.pop_back()
+                && let Some((run, claim)) = state.jobs.pop()
             {
                 drop(state);
                 execute_waiting(&run, claim);
+                pool.state.lock().jobs.release(run.owner());
                 return;
             }
         }
@@ -75,21 +77,34 @@ impl Waiting {
 }
 
 impl Pool {
+    fn has_room(&self, state: &State) -> bool {
+        state.threads < self.most
+            || (state.threads < self.most.saturating_add(MAX_EXTRA) && state.jobs.has_unserved())
+    }
+
     fn work(&self) {
         let mut state = self.state.lock();
         loop {
-            if let Some((run, claim)) = state.jobs.pop_front() {
+            let extra = state.threads > self.most;
+            let job = if extra { state.jobs.pop_unserved() } else { state.jobs.pop() };
+            if let Some((run, claim)) = job {
                 drop(state);
+                let owner = run.owner();
                 execute_waiting(&run, claim);
                 guard::discard(run);
                 state = self.state.lock();
+                state.jobs.release(owner);
                 continue;
+            }
+            if extra {
+                state.threads -= 1;
+                return;
             }
             state.idle += 1;
             let timed_out;
             (state, timed_out) = self.work.wait_timeout(state, IDLE);
             state.idle -= 1;
-            if timed_out && state.jobs.is_empty() {
+            if timed_out && state.jobs.len() == 0 {
                 state.threads -= 1;
                 return;
             }

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::OwnerId;
-use crate::module::{ModuleLibrary, ModuleRegistry};
+use crate::module::{ModuleLibrary, ModuleRegistry, ModuleVersion};
 use crate::workflow::{InvalidWorkflow, Plan, Workflow};
 
 /// Who turns the workflow of a user into a plan: a registry that is the same for all, or a
 /// library that knows whose modules are whose.
 pub trait Modules: Send + Sync + 'static {
-    /// The plan, and the archives whose blocks it uses.
+    /// The plan, and the modules of archives whose blocks it runs, inner ones too.
     ///
     /// # Errors
     /// Everything that is wrong with the workflow.
@@ -48,10 +48,8 @@ impl Modules for ModuleLibrary {
     ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
         let view = self.view(owner);
         let plan = workflow.plan(&view)?;
-        let used = plan.modules().iter().filter_map(|module| {
-            let digest = view.module(module)?.digest.as_ref()?.to_string();
-            Some(ModuleUse { module: module.clone(), digest })
-        });
+        let used = view.versions(plan.modules().iter().map(String::as_str)).into_iter();
+        let used = used.map(|ModuleVersion { module, digest }| ModuleUse { module, digest });
         let used = used.collect();
         Ok((plan, used))
     }

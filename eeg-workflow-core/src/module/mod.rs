@@ -2,29 +2,26 @@
 //!
 //! - [`Module`], [`ModuleRegistry`]: what a program registers itself;
 //! - [`Archive`]: a zip archive of modules, read safely;
-//! - [`ModuleLibrary`]: the archives on disk, and who may use them. The blocks of declarative
-//!   modules are composed of others; how they are written is described below.
+//! - [`ModuleRuntime`]: what runs the modules that are written in another language;
+//! - [`ModuleLibrary`]: the archives on disk; [`UserModules`]: those that one user may use. The
+//!   blocks of declarative modules are composed of others; how they are written is described
+//!   below.
 //!
 #![doc = include_str!("../../docs/MODULES.md")]
 
 mod archive;
-mod archive_error;
-mod composite;
 mod declarative;
-mod json;
+mod language;
 mod library;
-mod manifest;
-mod preset;
 mod registry;
-mod runtime;
-mod view;
+mod user_modules;
 
-pub use archive::{Archive, ArchiveLimits, ArchivedModule, ModuleKind};
-pub use archive_error::ArchiveError;
+pub use archive::{Archive, ArchiveError, ArchiveLimits, ArchivedModule, ModuleKind};
+pub use declarative::ManifestError;
+pub use language::{ModuleRuntime, RuntimeError};
 pub use library::{
-    BrokenArchive, InstallError, Installed, LibraryError, ModuleLibrary, Owner, RemoveError,
+    BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary, NewArchive,
+    Owner, RemoveError,
 };
-pub use manifest::ManifestError;
 pub use registry::{Module, ModuleRegistry, RegistryError};
-pub use runtime::{ModuleRuntime, RuntimeError};
-pub use view::{ModuleEntry, View};
+pub use user_modules::{ModuleEntry, ModuleVersion, UserModules};

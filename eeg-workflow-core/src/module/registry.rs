@@ -14,13 +14,23 @@ pub struct Module {
     by_name: FxHashMap<String, usize>,
 }
 
-/// A module or a block type that is there already.
+/// Why a module or a block type cannot be registered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// Two modules of one name.
     #[error("a module \"{0}\" is registered already")]
     DuplicateModule(String),
+    /// A block type declares a port or a parameter twice.
+    #[error("block \"{block}\" of module \"{module}\" declares {field} twice")]
+    DuplicateField {
+        /// The module.
+        module: String,
+        /// The block type.
+        block: String,
+        /// The port or parameter, as `input "a"`.
+        field: String,
+    },
     /// Two block types of one name in a module.
     #[error("module \"{module}\" has a block \"{block}\" already")]
     DuplicateBlock {
@@ -40,7 +50,7 @@ impl Module {
     /// Adds a block type.
     ///
     /// # Errors
-    /// The module has one of that name.
+    /// The module has one of that name, or the block declares a port or a parameter twice.
     pub fn block(self, block: impl Block) -> Result<Self, RegistryError> {
         self.shared(Arc::new(block))
     }
@@ -48,11 +58,15 @@ impl Module {
     /// Adds a block type that is shared with others.
     ///
     /// # Errors
-    /// The module has one of that name.
+    /// The module has one of that name, or the block declares a port or a parameter twice.
     pub fn shared(mut self, block: Arc<dyn Block>) -> Result<Self, RegistryError> {
         let name = block.spec().name().to_owned();
         if self.by_name.contains_key(&name) {
             return Err(RegistryError::DuplicateBlock { module: self.name, block: name });
+        }
+        if let Some(field) = block.spec().duplicate_field() {
+            let field = field.to_string();
+            return Err(RegistryError::DuplicateField { module: self.name, block: name, field });
         }
         self.by_name.insert(name, self.blocks.len());
         self.blocks.push(block);

@@ -73,6 +73,8 @@ pub enum Code {
     UnknownParameter,
     /// Blocks wait for each other.
     Cycle,
+    /// The blocks are composed of more blocks than may run.
+    TooManyInnerBlocks,
     /// There are more problems than are told one by one.
     More,
     /// The planner itself is wrong.

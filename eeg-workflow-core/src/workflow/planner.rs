@@ -13,8 +13,11 @@ use super::ids::IdIndex;
 use super::plan::{Compiled, Node};
 use super::rows::{Join, Rows};
 use super::{BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, Plan, Workflow};
-use crate::block::{Block, Catalog, Execution, NotFound, Parameters};
+use crate::block::{Block, Catalog, Execution, NotFound, Parameters, no_such_module};
 use crate::guard;
+
+/// The maximum number of blocks that composed blocks run, at all depths.
+const MAX_INNER_BLOCKS: u64 = 100_000;
 
 /// An input of a plan that is joined from outside: its values come when the plan is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +88,7 @@ impl<'a> Planner<'a> {
 
     fn find_blocks(&mut self, catalog: &dyn Catalog) {
         let mut modules = FxHashSet::default();
+        let mut inner_blocks: u64 = 0;
         // Neighbours are often of one type: the one found last is looked at first.
         let mut last: Option<(&str, &str, &Arc<dyn Block>)> = None;
         let mut defaults: Option<(*const (), Parameters)> = None;
@@ -105,12 +109,13 @@ impl<'a> Planner<'a> {
                         block
                     }
                     Err(not_found) => {
-                        self.not_found(position, node, module, block_type, not_found);
+                        self.not_found(position, node, [module, block_type], not_found, catalog);
                         self.nodes.push(None);
                         continue;
                     }
                 },
             };
+            inner_blocks = inner_blocks.saturating_add(block.spec().composition.inner_blocks);
             let parameters = if node.values.is_none() && !block.spec().parameters().is_empty() {
                 let key = Arc::as_ptr(block).cast::<()>();
                 match &defaults {
@@ -125,12 +130,19 @@ impl<'a> Planner<'a> {
                 self.parameters(position, node, &**block)
             };
             self.nodes.push(Some(Node {
-                waits: block.spec().execution_class() == Execution::Wait,
+                waits: block.spec().execution() == Execution::Wait,
                 slots: 0..0,
                 deliveries: 0..0,
                 block: Arc::clone(block),
                 parameters: parameters.unwrap_or_default(),
             }));
+        }
+        if inner_blocks > MAX_INNER_BLOCKS {
+            let message = format!(
+                "the workflow's blocks run {inner_blocks} inner blocks (at most {MAX_INNER_BLOCKS})"
+            );
+            let at = "/blocks".to_owned();
+            self.problems.add(Diagnostic::error(Code::TooManyInnerBlocks, at, message));
         }
     }
 
@@ -138,14 +150,12 @@ impl<'a> Planner<'a> {
         &mut self,
         position: usize,
         node: &BlockNode,
-        module: &str,
-        block_type: &str,
+        [module, block_type]: [&str; 2],
         not_found: NotFound,
+        catalog: &dyn Catalog,
     ) {
         let (code, key, message) = match not_found {
-            NotFound::Module => {
-                (Code::UnknownModule, "module", format!("there is no module \"{module}\""))
-            }
+            NotFound::Module => (Code::UnknownModule, "module", no_such_module(module, catalog)),
             NotFound::BlockType => (
                 Code::UnknownBlockType,
                 "type",
@@ -188,7 +198,7 @@ impl<'a> Planner<'a> {
             }
         }
         let (parameters, errors) = Parameters::resolve_all(spec, |name| values.get(name));
-        let is_lenient = spec.is_checking_own_values();
+        let is_lenient = spec.checks_own_values();
         let fine = errors.is_empty() || is_lenient;
         for error in errors {
             let message = format!("{}: {error}", label(node, spec.name()));
@@ -270,7 +280,7 @@ impl<'a> Planner<'a> {
         let input = to.inputs().get(usize::from(target.1));
         let (Some(output), Some(input)) = (output, input) else { return };
         if !output.port_type.fits(&input.port_type) {
-            let checked = from.is_checking_own_values() || to.is_checking_own_values();
+            let checked = from.checks_own_values() || to.checks_own_values();
             let (source_id, target_id) = (self.index.name(source.0), self.index.name(target.0));
             let message = format!(
                 "output \"{}\" of block {source_id} gives {}, input \"{}\" of block {target_id} \
@@ -390,7 +400,7 @@ impl<'a> Planner<'a> {
             );
             let pointer = format!("/blocks/{position}");
             // Code that checks its own values may treat an input as optional.
-            let is_optional = code == Code::TooFewEdges && spec.is_checking_own_values();
+            let is_optional = code == Code::TooFewEdges && spec.checks_own_values();
             let diagnostic = Diagnostic::error(code, pointer, message).port(&port.name);
             self.problems.add(with_block(diagnostic, node).warning_if(is_optional));
         }

@@ -123,6 +123,12 @@ impl Rows {
         if arrivals != self.in_degree {
             return Err(InconsistentRows("counts of edges"));
         }
+        let waits_for_none = |block: &u32| self.in_degree.get(*block as usize) == Some(&0);
+        if !self.roots.is_sorted_by(|one, next| one < next)
+            || !self.roots.iter().all(waits_for_none)
+        {
+            return Err(InconsistentRows("roots"));
+        }
         Ok(())
     }
 
@@ -225,6 +231,8 @@ mod tests {
         assert!(broken(|rows| rows.deliveries[0].slot = 9));
         assert!(broken(|rows| rows.deliveries[0].target = 2));
         assert!(broken(|rows| rows.in_degree[2] = 1));
+        assert!(broken(|rows| rows.roots = vec![0, 0]));
+        assert!(broken(|rows| rows.roots = vec![1]));
         assert!(broken(|rows| rows.slot_start[1] = 3));
         assert!(broken(|rows| rows.slot_port.truncate(2)));
         assert!(broken(|rows| rows.delivery_start.truncate(3)));

@@ -43,7 +43,7 @@ fn the_module_declares_what_designers_know() {
         let fields = fields.collect::<Vec<_>>();
         json!({
             "owner": "guest@guest.com", "public": false, "module": name, "name": spec.name(),
-            "description": spec.description_text(), "family": spec.family_name(), "fields": fields,
+            "description": spec.description(), "family": spec.family(), "fields": fields,
         })
     }).collect();
     assert_eq!(declared, expected);

@@ -94,8 +94,8 @@ fn the_blocks_declare_what_designers_know() {
         let fields: Vec<Value> = fields.into_iter().map(|(_, field)| field).collect();
         assert_eq!(&fields, known, "{}", spec.name());
         assert!(added.iter().all(|(_, field)| field["attrs"] == "editable"), "{}", spec.name());
-        assert_eq!(spec.family_name(), expected["family"], "{}", spec.name());
-        assert_eq!(spec.description_text(), expected["description"], "{}", spec.name());
+        assert_eq!(spec.family(), expected["family"], "{}", spec.name());
+        assert_eq!(spec.description(), expected["description"], "{}", spec.name());
     }
     let names: Vec<&str> = module.blocks().iter().map(|b| b.spec().name()).collect();
     let listed = listed.as_array().unwrap().iter().filter(|b| b["module"] == MODULE);
@@ -199,7 +199,7 @@ fn a_recording_of_any_format_is_read_by_any_file_of_its_set() {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     let set = ("(3, 60)", "['C1', 'C2', 'C3']", "{'Stimulus/S  7': 7}", 1e-6 * 0.1 * -32768.0);
-    let notes = "{'Fz': 1, 'one': 2, 'two': 3, '仰': 4}";
+    let notes = "{'9': 9, 'Fz': 1, 'one': 2, 'two': 3, '仰': 4}";
     let plus = ("(3, 60)", "['Fz', 'Resp', 'Status']", notes, volts(21));
     let triggers = ("(2, 6)", "['A1', 'Status']", "{'300': 300, '5': 5}", volts(4));
     for (name, (shape, channels, events, fourth)) in [

@@ -268,7 +268,7 @@ fn errors_name_the_file_and_the_line() {
         (&[("Ch2=Cz,,0.5", "Ch2=Cz,,half")], &["line 14", "half"]),
         (&[("MULTIPLEXED", "SIDEWAYS")], &["line 7", "SIDEWAYS"]),
         (&[("INT_16", "INT_24")], &["line 11", "INT_24"]),
-        (&[("DataFile=a.eeg", "DataFile=b.eeg")], &["b.eeg"]),
+        (&[("DataFile=a.eeg", "DataFile=../b.eeg")], &["b.eeg"]),
     ];
     for (replace, words) in cases {
         let error = refusal(replace, &[0; 8]);

@@ -9,6 +9,7 @@ use std::fs;
 use edf_files::{Signal, eeg, file, rich, tals, volts};
 use eeg_support::{json, number, numbers, reference, same_bits, strings};
 use eeg_workflow_core::eeg::formats::edf::{EdfError, Header, parse};
+use eeg_workflow_core::eeg::formats::{EventOptions, EventSource, read_with_notes};
 use eeg_workflow_core::eeg::{ChannelKind, EventNumbering, Recording, read, read_inside};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -50,6 +51,11 @@ fn compare(name: &str, recording: &Recording, expected: &Value) {
     assert_eq!(recording.info().highpass, number(&expected["highpass"]), "{name}");
     assert_eq!(recording.info().lowpass, number(&expected["lowpass"]), "{name}");
 
+    // MNE's annotations are those of the file, or else the triggers.
+    let path = reference().unwrap().join("data").join(name);
+    let options = EventOptions { source: EventSource::Annotations, trigger_mask: None };
+    let noted = read_with_notes(&path, path.parent().unwrap(), options).unwrap().recording;
+    let recording = if noted.annotations().is_empty() { recording } else { &noted };
     let notes: Vec<Value> =
         notes(recording).iter().map(|(o, d, t)| serde_json::json!([o, d, t])).collect();
     assert_eq!(Value::Array(notes), expected["annotations"], "{name}");
@@ -62,7 +68,7 @@ fn compare(name: &str, recording: &Recording, expected: &Value) {
     }
     if let Some(line) = expected["find_events"]["channel"].as_str() {
         let line = names.iter().position(|n| *n == line).unwrap();
-        let found = recording.trigger_events(line).unwrap();
+        let found = recording.trigger_events(line, None).unwrap();
         assert_eq!(found.rows.len() as u64, expected["find_events"]["n"], "{name}");
         let first = found.rows.iter().map(|e| serde_json::json!([e.sample, 0, e.id]));
         let first: Vec<Value> = first.take(20).collect();
@@ -176,16 +182,22 @@ fn annotations_have_onset_duration_and_text() {
         assert_eq!(recording.shape(), (3, 60));
         assert_eq!(
             notes(&recording),
-            [(0.5, 0.25, "one"), (0.5, 0.25, "two"), (1.5, 0.0, "仰"), (2.25, 0.0, "Fz")]
+            [
+                (0.5, 0.25, "one"),
+                (0.5, 0.25, "two"),
+                (1.0, 0.0, "9"),
+                (1.5, 0.0, "仰"),
+                (2.25, 0.0, "Fz")
+            ]
         );
-        assert_eq!(recording.info().numbering, EventNumbering::Ordinal);
-        assert_eq!(events(&recording), [(10, 2), (10, 3), (30, 4), (45, 1)]);
-        // They win over the trigger line, which can be asked all the same.
+        assert_eq!(recording.info().numbering, EventNumbering::Trigger);
+        assert_eq!(events(&recording), [(10, 2), (10, 3), (20, 9), (30, 4), (45, 1)]);
+        // The trigger line stands among them, and can be asked alone.
         assert_eq!(recording.channels()[2].kind, ChannelKind::Stim);
-        let triggers = recording.trigger_events(2).unwrap();
+        let triggers = recording.trigger_events(2, None).unwrap();
         assert_eq!(triggers.rows.iter().map(|e| (e.sample, e.id)).collect::<Vec<_>>(), [(20, 9)]);
         assert_eq!(triggers.ids, [("9".to_owned(), 9)]);
-        assert!(recording.trigger_events(3).is_none());
+        assert!(recording.trigger_events(3, None).is_none());
     }
 }
 
@@ -344,9 +356,15 @@ fn what_cannot_be_is_refused_with_its_byte() {
         with(244, "-1"),
         "byte 244: duration of a data record \"-1\" is not a time in seconds"
     );
-    assert_eq!(with(360, "nan     "), "byte 360: physical minimum \"nan\" is not a number");
-    assert_eq!(with(384, "        "), "byte 384: digital maximum \"\" is not a number");
-    assert_eq!(with(472, "0"), "byte 472: number of samples in a data record \"0\" is not a count");
+    assert_eq!(
+        with(360, "nan     "),
+        "byte 360: physical minimum of signal \"A\" \"nan\" is not a number"
+    );
+    assert_eq!(
+        with(384, "        "),
+        "byte 384: digital maximum of signal \"A\" \"\" is not a number"
+    );
+    assert_eq!(with(472, "0"), "no channels: all 1 signals are annotations or have no samples");
     assert_eq!(
         with(472, "99"),
         "byte 512: 6 bytes of data are less than one data record of 198 bytes"
@@ -356,7 +374,10 @@ fn what_cannot_be_is_refused_with_its_byte() {
         "100 bytes are not even the first 256 of an EDF or BDF header"
     );
     let only = file(2, "EDF+C", "0", &[tals(2, &[b"+0\x14\x14"])]);
-    assert_eq!(parse(only).unwrap_err().to_string(), "no channels: all 1 signals are annotations");
+    assert_eq!(
+        parse(only).unwrap_err().to_string(),
+        "no channels: all 1 signals are annotations or have no samples"
+    );
 }
 
 #[test]

@@ -295,7 +295,7 @@ fn hum_is_gone_after_a_notch_and_the_rest_stays() {
 #[test]
 fn impossible_filters_say_what_is_wrong_with_numbers() {
     let error = |low, high| FirFilter::band(500.0, low, high).unwrap_err().to_string();
-    assert_eq!(error(Some(0.0), None), "0 Hz is not above 0 Hz");
+    assert_eq!(error(Some(0.0), Some(0.0)), error(None, Some(0.0)));
     assert_eq!(error(Some(f64::NAN), None), "NaN Hz is not above 0 Hz");
     assert!(
         error(None, Some(250.0)).starts_with("250 Hz is not below 250 Hz, half of the sampling")

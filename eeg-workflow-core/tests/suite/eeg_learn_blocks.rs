@@ -161,8 +161,8 @@ fn the_blocks_declare_what_designers_know() {
         assert_eq!(&fields[..known.len()], known, "{name}");
         // What was added is no port that a designer would have to join.
         assert!(fields[known.len()..].iter().all(|field| field["attrs"] == "editable"), "{name}");
-        assert_eq!(spec.family_name(), expected["family"], "{name}");
-        assert_eq!(spec.description_text(), expected["description"], "{name}");
+        assert_eq!(spec.family(), expected["family"], "{name}");
+        assert_eq!(spec.description(), expected["description"], "{name}");
     }
 }
 
@@ -428,8 +428,8 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
     assert!(fails(layer(json!({"Number of Units": "-1"})), &[]).contains("\"Number of Units\""));
     let unknown = layer(json!({"Number of Units": "2", "Activation Function": "tanhh"}));
     assert!(fails(unknown, &[]).contains("leaky-relu"));
-    let dropout = layer(json!({"Number of Units": "2", "Dropout": "1"}));
-    assert!(fails(dropout, &[]).contains("\"Dropout\": a dropout of 1"));
+    let dropout = layer(json!({"Number of Units": "2", "Dropout": "1.5"}));
+    assert!(fails(dropout, &[]).contains("\"Dropout\": a dropout of 1.5"));
     let behind = layer(json!({"Number of Units": "2"}));
     assert!(fails(behind, &[8]).contains("expected layers, got trained model"));
 
@@ -453,7 +453,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
         ("NeuralNetworkClassifier", json!({"Number of Classes": "3", name: value}))
     };
     for (name, value) in
-        [("Test Size", "1"), ("Test Size", "0.999"), ("Optimizer", "sgd"), ("Learning Rate", "-1")]
+        [("Test Size", "1"), ("Test Size", "0.999"), ("Optimizer", "sgdm"), ("Learning Rate", "-1")]
     {
         // The layers of 3 units are no softmax, but that is only seen once training starts.
         let text = fails(bad(name, value), &[4, 7]);

@@ -292,7 +292,7 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
     ]);
     assert!(fails(&wide, &classes, options).contains("weights"));
     assert!(Layer::new(0, Activation::Relu, 0.0).is_err());
-    assert!(Layer::new(5, Activation::Relu, 1.0).unwrap_err().to_string().contains("below 1"));
+    assert!(Layer::new(5, Activation::Relu, 1.5).unwrap_err().to_string().contains("from 0 to 1"));
     assert!(Layer::new(5, Activation::Relu, f64::NAN).is_err());
 }
 

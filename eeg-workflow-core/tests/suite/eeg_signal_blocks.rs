@@ -262,9 +262,9 @@ fn errors_name_the_parameter_and_what_is_there_instead() {
         ),
         (
             "Filter",
-            json!({"Low Cutoff Frequency": 0}),
+            json!({"Low Cutoff Frequency": -1}),
             "EEGData",
-            "parameter \"Low Cutoff Frequency\": 0 Hz is not above 0 Hz",
+            "parameter \"Low Cutoff Frequency\": -1 Hz is not above 0 Hz",
         ),
         (
             "Filter",

@@ -2,9 +2,11 @@
 //! ports.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use crate::support::common::engine;
+use crate::support::common::{Custom, engine};
 
-use eeg_workflow_core::block::{BlockError, Value};
+use eeg_workflow_core::block::{
+    BlockError, BlockErrorKind, BlockSpec, Context, Inputs, Outputs, PortType, Value,
+};
 use eeg_workflow_core::engine::{NoOutput, Outcome, Report, RunOptions, RunStatus};
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::{BlockIndex, NewBlock, Workflow};
@@ -95,4 +97,49 @@ fn nothing_is_told_of_a_block_that_does_not_exist() {
     assert!(report.outcome(BlockIndex(999)).is_none());
     assert!(report.outcome_of("1").is_none(), "the id is an integer");
     assert!(report.output(BlockIndex(999), 0).is_none());
+}
+
+#[test]
+fn a_block_type_that_declares_a_name_twice_is_refused() {
+    let refused = |spec: BlockSpec| {
+        let block = Custom(spec, |_: &Context<'_>, _: Inputs<'_>| Ok(Outputs::none()));
+        Module::new(LAB).block(block).unwrap_err().to_string()
+    };
+    let spec = || BlockSpec::new("Odd").output("a", PortType::NUMBER);
+    let input = |spec: BlockSpec| spec.input("a", PortType::NUMBER, 0..=1);
+    let parameter = |spec: BlockSpec| spec.parameter("a", PortType::NUMBER, "1", "");
+    let message = |field| format!("block \"Odd\" of module \"Lab.zip:Lab\" declares {field} twice");
+    assert_eq!(refused(input(input(spec()))), message("input \"a\""));
+    assert_eq!(refused(spec().output("a", PortType::OBJECT)), message("output \"a\""));
+    let twice = parameter(spec()).required_parameter("a", PortType::STRING, "", "");
+    assert_eq!(refused(twice), message("parameter \"a\""));
+    let each_once = input(parameter(spec()));
+    let block = Custom(each_once, |_: &Context<'_>, _: Inputs<'_>| Ok(Outputs::none()));
+    assert!(Module::new(LAB).block(block).is_ok(), "each kind has names of its own");
+}
+
+#[test]
+fn what_a_block_does_not_declare_is_an_error_that_names_it() {
+    let ask = |read: fn(&Context<'_>, Inputs<'_>) -> Result<Outputs, BlockError>| {
+        let spec = BlockSpec::new("Ask").parameter("p", PortType::NUMBER, "1", "");
+        let module = Module::new(LAB).block(Custom(spec, read)).unwrap();
+        let mut registry = ModuleRegistry::new();
+        registry.register(module).unwrap();
+        let workflow = Workflow::builder().block(NewBlock::new(1, LAB, "Ask")).build().unwrap();
+        let plan = workflow.plan(&registry).unwrap();
+        let report = engine(1).start(&plan, RunOptions::default()).wait();
+        let Some(Outcome::Failed(error)) = report.outcome_of(1) else { panic!("not failed") };
+        (error.kind(), error.to_string())
+    };
+    let (kind, message) = ask(|cx, _| cx.number("q").map(|_| Outputs::none()));
+    assert_eq!(kind, BlockErrorKind::Parameter);
+    assert_eq!(message, "parameter \"q\": the block does not declare it");
+    let (kind, message) = ask(|_, mut inputs| inputs.take("x").map(|_| Outputs::none()));
+    assert_eq!(kind, BlockErrorKind::Input);
+    assert_eq!(message, "input \"x\": the block does not declare it");
+    if cfg!(debug_assertions) {
+        let (kind, message) = ask(|cx, _| Ok(Outputs::one(cx.text("q"))));
+        assert_eq!(kind, BlockErrorKind::Panicked);
+        assert!(message.contains("has no parameter \"q\""), "{message}");
+    }
 }

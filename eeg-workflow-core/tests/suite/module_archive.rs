@@ -342,3 +342,109 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_second_end_record_is_refused_wherever_it_is() {
+    let good = archive(&[file("A/module.json", b"{}")]);
+    let end = good.len() - 22;
+    // Behind the first.
+    let behind = [&good[..], &good[end..]].concat();
+    // In the comment of the first.
+    let mut comment = behind.clone();
+    comment[end + 20] = 22;
+    // With a directory of its own in between.
+    let directory = good.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    let mut own = [&good[..], &good[directory..]].concat();
+    let last = own.len() - 22;
+    own[last + 16..last + 20].copy_from_slice(&u32::try_from(good.len()).unwrap().to_le_bytes());
+    for bytes in [behind, comment, own] {
+        let error = read(&bytes).unwrap_err();
+        assert!(
+            matches!(error, ArchiveError::TwoDirectories | ArchiveError::ForeignData),
+            "{error}"
+        );
+    }
+    // An archive inside an archive is just a file.
+    read(&archive(&[file("A/module.json", b"{}"), file("A/data.zip", &good)])).unwrap();
+}
+
+#[test]
+fn names_that_some_systems_take_for_one_are_refused() {
+    for (first, second) in [
+        ("Good/caf\u{e9}.txt", "Good/cafe\u{301}.txt"),
+        ("Good/STRASSE", "Good/stra\u{df}e"),
+        ("Good/\u{212b}", "Good/\u{e5}"),
+        ("Good/\u{3a3}.txt", "Good/\u{3c2}.txt"),
+    ] {
+        let error = refused(&[file(first, b""), file(second, b"")]);
+        assert!(matches!(error, ArchiveError::Collision { .. }), "{first} {second}: {error}");
+    }
+}
+
+#[test]
+fn requirements_are_plain_requirements() {
+    let list = |text: &str| {
+        let entries = [file("P/__init__.py", b""), file("P/requirements.txt", text.as_bytes())];
+        read(&archive(&entries))
+    };
+    let fine = "\u{feff}# packages\r\nnumpy\r\nscipy >= 1.10, !=1.11.* ; python_version < \"3.13\"\n\n\
+        mne[hdf5, data]~=1.6  # reading\nscikit-learn (>=1.4)\nzope.interface==5!1.0+local";
+    list(fine).unwrap();
+    for line in [
+        "--index-url https://evil.example/simple",
+        "-r other.txt",
+        "-e .",
+        "numpy --hash=sha256:00",
+        "git+https://example.org/x.git",
+        "pkg @ https://example.org/pkg.zip",
+        "pkg@file:///etc",
+        "./local",
+        "../up",
+        "/abs/pkg.whl",
+        "pkg.whl",
+        "C:\\pkg",
+        "https://example.org/pkg.whl",
+        "numpy \\",
+        "${PACKAGE}",
+        "numpy>=",
+        "numpy 1.0",
+        "numpy;",
+        "num\rpy",
+        "two words",
+    ] {
+        let error = list(&format!("numpy\n{line}\n")).unwrap_err();
+        assert!(matches!(error, ArchiveError::Requirement { line: 2, .. }), "{line}: {error}");
+    }
+    assert_eq!(
+        list("numpy\n-e .").unwrap_err().to_string(),
+        "P/requirements.txt line 2: options are not allowed, only requirements such as \
+         \"numpy>=1.26\": \"-e .\""
+    );
+}
+
+#[test]
+fn the_messages_of_refused_archives_stay() {
+    let long = "x".repeat(250);
+    let link = Entry { mode: 0o120_777, ..file("Good/link", b"/etc/passwd") };
+    let secret = Entry { flags: 1, ..file("Good/secret", b"0123456789abcdef") };
+    let packed = Entry { method: 12, ..file("Good/packed", b"x") };
+    let messages = [
+        file("../evil", b""),
+        file("/evil", b""),
+        file("Good/a\\b", b""),
+        file("Good/c:d", b""),
+        file("Good//e", b""),
+        file("Good/f.", b""),
+        file(&long, b""),
+        link,
+        secret,
+        packed,
+        file("Good/MODULE.json", b"{}"),
+        file("root.txt", b""),
+        file("Other/text.txt", b""),
+        zeros("Good/bomb", 4),
+        Entry { crc: 1, ..file("Good/x", b"x") },
+    ]
+    .map(|entry| refused(&[entry]).to_string());
+    insta::assert_snapshot!(messages.join("\n"));
+}

@@ -41,7 +41,7 @@ fn the_example_module_runs() {
     assert_eq!(output(&plan, &report, 3), Value::Float(45.0));
     assert_eq!(output(&plan, &report, 4), Value::Float(25.0));
     assert_eq!(output(&plan, &report, 5), Value::Float(250.0));
-    assert_eq!(output(&plan, &report, 6), Value::from("100"));
+    assert_eq!(output(&plan, &report, 6), Value::Integer(100));
     let shown = report.display(BlockIndex(2)).unwrap();
     assert_eq!(**shown, Display::text("{'output': 45.0}"));
 }
@@ -74,12 +74,12 @@ fn a_composed_block_declares_its_own_fields() {
             "out change NUMBER 1-100",
         ]
     );
-    assert_eq!((spec.family_name(), spec.execution_class()), ("Comparisons", Execution::Wait));
+    assert_eq!((spec.family(), spec.execution()), ("Comparisons", Execution::Wait));
 
     let preset = lab.spec("Statistics.zip:Statistics", "Hundred");
     assert_eq!(preset.fields().count(), 1);
     assert_eq!(preset.outputs()[0].name, "output");
-    assert_eq!(preset.description_text(), "The number 100");
+    assert_eq!(preset.description(), "The number 100");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_parameter_can_be_left_for_the_user_to_fill_in() {
     lab.install(&[("M", json!({"format": 1, "blocks": [block]}))]).unwrap();
     let number = json!([{"id": 1, "type": "Number", "module": "Lab.zip:M", "values": {"n": "7"}}]);
     let (plan, report) = lab.run(number, json!([]));
-    assert_eq!(output(&plan, &report, 1), Value::from("7"));
+    assert_eq!(output(&plan, &report, 1), Value::Integer(7));
     let empty =
         json!({"blocks": [{"id": 1, "type": "Number", "module": "Lab.zip:M"}], "edges": []});
     let invalid = Workflow::from_json(&empty.to_string()).unwrap();
@@ -313,7 +313,7 @@ fn a_document_may_be_wrapped_once_more() {
     assert_eq!(error.diagnostics[0].pointer, "/blocks/0/values/constant value");
     lab.install(&[("M", json!({"format": 1, "blocks": block("5")}))]).unwrap();
     let (plan, report) = lab.run(json!([{"id": 1, "type": "A", "module": "Lab.zip:M"}]), json!([]));
-    assert_eq!(output(&plan, &report, 1), Value::from("5"));
+    assert_eq!(output(&plan, &report, 1), Value::Integer(5));
 }
 
 #[test]

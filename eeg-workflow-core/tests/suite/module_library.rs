@@ -11,7 +11,7 @@ use eeg_workflow_core::block::{Catalog, NotFound};
 use eeg_workflow_core::builtin::registry;
 use eeg_workflow_core::module::{
     ArchiveError, ArchiveLimits, InstallError, LibraryError, ModuleLibrary, Owner, RemoveError,
-    View,
+    UserModules,
 };
 
 use zips::{Entry, HUNDRED, archive, file, module, zeros};
@@ -25,7 +25,7 @@ fn owner(id: i64) -> Owner {
 }
 
 /// The modules that are not built in.
-fn uploaded(view: &View) -> Vec<&str> {
+fn uploaded(view: &UserModules) -> Vec<&str> {
     view.modules()
         .filter(|entry| entry.archive.is_some())
         .map(|entry| entry.module.name())
@@ -119,10 +119,10 @@ fn a_removed_archive_is_gone_after_a_restart_too() {
 }
 
 #[test]
-fn a_module_name_is_taken_whoever_has_it() {
+fn a_public_modules_name_is_taken_whoever_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let library = open(folder.path());
-    library.install(&owner(1), false, "Probe.zip", &module("Probe")).unwrap();
+    library.install(&owner(1), true, "Probe.zip", &module("Probe")).unwrap();
     let before = files(folder.path());
     let exists = |archive: &str, bytes: &[u8]| {
         let error = library.install(&owner(2), false, archive, bytes).unwrap_err();
@@ -146,7 +146,7 @@ fn a_module_name_is_taken_whoever_has_it() {
     ]);
     exists("Two.zip", &two);
     assert_eq!(files(folder.path()), before);
-    assert!(uploaded(&library.view(OwnerId(2))).is_empty());
+    assert_eq!(uploaded(&library.view(OwnerId(2))), ["Probe.zip:Probe"]);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_broken_archive_on_disk_costs_itself_only() {
     let problems: Vec<_> = library.problems().iter().map(|problem| &*problem.archive).collect();
     assert_eq!(problems, ["Lab.zip", "Gone.zip"]);
     // Their names stay theirs, and they can be removed.
-    let error = library.install(&owner(2), false, "L.zip", &module("Lab")).unwrap_err();
+    let error = library.install(&owner(1), false, "L.zip", &module("Lab")).unwrap_err();
     assert!(matches!(error, InstallError::ModuleExists { .. }));
     library.remove(&owner(1), "Lab.zip").unwrap();
     library.remove(&owner(1), "Gone.zip").unwrap();

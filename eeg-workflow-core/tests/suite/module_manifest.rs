@@ -19,7 +19,7 @@ fn the_documented_example_is_the_example() {
 }
 
 #[test]
-fn archives_may_not_stand_on_each_other_without_end() {
+fn archives_may_not_depend_on_each_other_without_end() {
     let lab = Lab::new();
     let mut below = (ARITHMETIC.to_owned(), "Constant");
     for i in 1..=9 {
@@ -43,20 +43,20 @@ fn a_circle_of_blocks_is_refused_with_its_path() {
     let error = lab.refused(json!([preset("A", "B"), preset("B", "C"), preset("C", "A")]));
     assert_eq!(
         error.to_string(),
-        "M/module.json at /blocks/2/preset: blocks stand on each other: \"A\" → \"B\" → \"C\" → \"A\""
+        "M/module.json at /blocks/2/preset: blocks depend on each other: \"A\" → \"B\" → \"C\" → \"A\""
     );
     let error = lab.refused(json!([increment("A", "M", "A")]));
     assert_eq!(error.pointer, "/blocks/0/workflow/document/blocks/0");
-    assert_eq!(error.problem, "blocks stand on each other: \"A\" → \"A\"");
+    assert_eq!(error.problem, "blocks depend on each other: \"A\" → \"A\"");
 }
 
 #[test]
-fn blocks_that_stand_on_each_other_too_deep_are_refused() {
+fn blocks_that_depend_on_each_other_too_deep_are_refused() {
     let lab = Lab::new();
     let preset = |i: usize| json!({"name": format!("B{i}"), "preset": {"module": "M", "type": format!("B{}", i + 1)}});
     let blocks: Vec<_> = (0..500).map(preset).collect();
     let error = lab.refused(json!(blocks));
-    assert_eq!(error.problem, "blocks stand on each other more than 16 deep");
+    assert_eq!(error.problem, "blocks depend on each other more than 16 deep");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         error.unwrap_err().to_string()
     };
     for (manifest, message) in [
-        ("", "M/module.json: no JSON: EOF while parsing a value at line 1 column 0"),
+        ("", "M/module.json: not valid JSON: EOF while parsing a value at line 1 column 0"),
         ("[]", "M/module.json: field \"format\" is missing"),
         (r#"{"format": 2}"#, "M/module.json at /format: format 2 is not known (this is version 1)"),
         (r#"{"format": 1}"#, "M/module.json: field \"blocks\" is missing"),
@@ -152,7 +152,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         (
             x(json!({"for": [{"block": 2, "port": "num3"}]})),
             "/blocks/0/workflow/inputs/0/for/0",
-            "block 2 (Addition) has no such field \"num3\"",
+            "block 2 (Addition) has no field \"num3\"",
         ),
         (x(json!({"for": []})), "/blocks/0/workflow/inputs/0/for", "must not be empty"),
         (
@@ -168,7 +168,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         (
             x(json!({"card": "two"})),
             "/blocks/0/workflow/inputs/0/card",
-            "must be as \"1-1\": the least and the most edges (10000)",
+            "must be like \"1-1\": the minimum and the maximum of edges (10000 at most)",
         ),
         (
             x(json!({"name": ""})),
@@ -178,7 +178,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
         (
             workflow(&[("outputs", json!([{"name": "y", "from": {"block": 2, "port": "sum"}}]))]),
             "/blocks/0/workflow/outputs/0/from",
-            "block 2 (Addition) has no such field \"sum\"",
+            "block 2 (Addition) has no field \"sum\"",
         ),
         (
             workflow(&[(
@@ -186,7 +186,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
                 json!([{"name": "p", "for": {"block": 2, "parameter": "p"}}]),
             )]),
             "/blocks/0/workflow/parameters/0/for",
-            "block 2 (Addition) has no such field \"p\"",
+            "block 2 (Addition) has no field \"p\"",
         ),
         (
             workflow(&[("shows", json!(7))]),

@@ -57,7 +57,7 @@ fn one_value_at_an_input_comes_as_itself_and_several_as_a_list() {
         &[(1, constant, json!({"constant value": "3"})), (2, "Echo", json!({}))],
         &[(1, "output", 2, "in")],
     );
-    assert!(lab.run(&one).completed().text(1).contains("('in', '3')"));
+    assert!(lab.run(&one).completed().text(1).contains("('in', 3)"));
     let several = workflow(
         &[
             (1, constant, json!({"constant value": "3"})),
@@ -67,7 +67,7 @@ fn one_value_at_an_input_comes_as_itself_and_several_as_a_list() {
         &[(2, "output", 3, "in"), (1, "output", 3, "in")],
     );
     let text = lab.run(&several).completed().text(2);
-    assert!(text.contains("('in', ['4.5', '3'])"), "{text}");
+    assert!(text.contains("('in', [4.5, 3])"), "{text}");
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn types_are_compared_without_case_and_scalars_fit_each_other() {
     ] {
         let source = BlockSpec::new("Source").output("out", output);
         let sink = BlockSpec::new("Sink").input("in", input, 1..=1);
-        let careful = sink.clone().checks_own_values();
+        let careful = sink.clone().with_own_checks();
         for (sink, severity) in [(sink, Severity::Error), (careful, Severity::Warning)] {
             let run = |_: &Context<'_>, _: Inputs<'_>| Ok(Outputs::one(1_i64));
             let module = Module::new("Test").block(Custom(source.clone(), run)).unwrap();
@@ -213,7 +213,7 @@ fn a_parameter_left_out_takes_its_default_and_a_required_one_must_be_filled() {
     let spec = BlockSpec::new("P")
         .parameter("n", PortType::NUMBER, "7", "")
         .output("out", PortType::NUMBER);
-    let required = BlockSpec::new("R").parameter("n", PortType::NUMBER, "", "").required();
+    let required = BlockSpec::new("R").required_parameter("n", PortType::NUMBER, "", "");
     let p = Custom(spec, |cx: &Context<'_>, _: Inputs<'_>| {
         Ok(Outputs::one(cx.float("n")?.unwrap_or(-1.0)))
     });

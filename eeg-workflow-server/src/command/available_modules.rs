@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::builtin;
-use eeg_workflow_core::module::{ArchiveLimits, InstallError, ModuleLibrary, Owner, View};
+use eeg_workflow_core::module::{
+    ArchiveLimits, InstallError, ModuleLibrary, NewArchive, Owner, UserModules,
+};
 
 use crate::cli::ModuleOptions;
 use crate::command::failure::Failure;
@@ -17,7 +19,7 @@ use crate::text::with_causes;
 
 /// The built-in modules and those of the archives that the command line names.
 pub(super) struct AvailableModules {
-    pub(super) view: View,
+    pub(super) view: UserModules,
     // Before the folder: with it the Python workers end, which have their own folders there.
     _library: ModuleLibrary,
     _folder: Scratch,
@@ -34,26 +36,19 @@ impl AvailableModules {
             .map_err(|error| Failure::failed(with_causes(&error)))?;
         let owner = Owner { id: OwnerId::LOCAL, email: String::new() };
         refuse_equal_names(&options.archives)?;
+        let wrong = |path: &Path, problem| Failure::usage(format!("{}: {problem}", path.display()));
+        let mut files = Vec::with_capacity(options.archives.len());
         for path in &options.archives {
-            let wrong = |problem| Failure::usage(format!("{}: {problem}", path.display()));
-            let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let installed = library.install(&owner, false, &name, &bytes);
-            installed.map_err(|error| wrong(with_details(&error)))?;
+            let bytes = fs::read(path).map_err(|error| wrong(path, error.to_string()))?;
+            files.push((path.file_name().unwrap_or_default().to_string_lossy(), bytes));
         }
+        let archives: Vec<NewArchive<'_>> =
+            files.iter().map(|(name, bytes)| NewArchive { name, bytes }).collect();
+        library.install_all(&owner, false, &archives).map_err(|(i, error)| {
+            let path = options.archives.get(i).map_or(Path::new(""), PathBuf::as_path);
+            wrong(path, with_details(&error))
+        })?;
         Ok(Self { view: library.view(owner.id), _library: library, _folder: folder })
-    }
-}
-
-/// Archives are told apart by their file names.
-fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
-    let mut names = HashSet::new();
-    match archives.iter().find(|path| !names.insert(path.file_name())) {
-        None => Ok(()),
-        Some(path) => {
-            let problem = "another --module has the same file name";
-            Err(Failure::usage(format!("{}: {problem}", path.display())))
-        }
     }
 }
 
@@ -76,9 +71,7 @@ impl Scratch {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|error| Failure::failed(format!("{}: {error}", path.display())))?;
+        builder.create(&path)?;
         interrupt.removes(&path);
         Ok(Self(path))
     }
@@ -87,5 +80,17 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         interrupt::remove(&self.0);
+    }
+}
+
+/// Archives are told apart by their file names.
+fn refuse_equal_names(archives: &[PathBuf]) -> Result<(), Failure> {
+    let mut names = HashSet::new();
+    match archives.iter().find(|path| !names.insert(path.file_name())) {
+        None => Ok(()),
+        Some(path) => {
+            let problem = "another --module has the same file name";
+            Err(Failure::usage(format!("{}: {problem}", path.display())))
+        }
     }
 }

@@ -271,9 +271,11 @@ fn an_uploaded_module_is_its_owners_until_it_is_made_public() {
     let reply = upload(&alice, "Lab.zip", "Lab", "");
     assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"new_blocks_length":1}"#));
     assert!(lists(&alice, "Lab.zip:Lab") && !lists(&bob, "Lab.zip:Lab"));
-    let again = upload(&bob, "Lab2.zip", "Lab", "");
+    let again = upload(&alice, "Lab2.zip", "Lab", "");
     let error = "Module name 'Lab' in Lab2.zip already exsists, pls change the name";
     assert_eq!((again.status, again.error().as_str()), (403, error));
+    // A private name is not taken for others.
+    assert_eq!(upload(&server.user("carol"), "Lab2.zip", "Lab", "").status, 200);
     assert_eq!(upload(&alice, "Pub.zip", "Pub", "true").status, 200);
     assert!(lists(&bob, "Pub.zip:Pub"));
     assert_eq!(upload(&alice, "x.zip", "X", "perhaps").status, 400);

@@ -10,13 +10,13 @@ use crate::block::{
 /// them out takes quadratic time.
 const SHOWN_DIGITS: u64 = 4300;
 
-/// A number as a workflow has it. A text stays the text that was typed.
+/// A number as it was typed: an integer or a float. What is shown is the text that was typed.
 pub(super) struct Constant(BlockSpec);
 
 impl Constant {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("Constant").family("Constant");
-        let spec = spec.parameter("constant value", PortType::NUMBER, "10", "").required();
+        let spec = BlockSpec::new("Constant").with_family("Constant");
+        let spec = spec.required_parameter("constant value", PortType::NUMBER, "10", "");
         Self(spec.output_with("output", PortType::NUMBER, 1..=1))
     }
 }
@@ -27,7 +27,14 @@ impl Block for Constant {
     }
 
     fn run(&self, cx: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
-        Ok(shown(cx.value("constant value").clone()))
+        let typed = cx.value("constant value");
+        let number = Number::from_value(typed)
+            .ok_or_else(|| BlockError::parameter("constant value", "is not a number"))?;
+        let value = match typed {
+            Value::Text(_) => number.into(),
+            typed => typed.clone(),
+        };
+        Ok(Outputs::one(value).show(display(typed)))
     }
 }
 
@@ -42,7 +49,7 @@ pub(super) struct Operation {
 impl Operation {
     pub(super) fn new(name: &str, family: &str, apply: Apply) -> Self {
         let spec = BlockSpec::new(name)
-            .family(family)
+            .with_family(family)
             .input("num1", PortType::NUMBER, 1..=1)
             .input("num2", PortType::NUMBER, 1..=1)
             .output_with("output", PortType::NUMBER, 1..=1);
@@ -58,18 +65,19 @@ impl Block for Operation {
     fn run(&self, _: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let (a, b) = (inputs.number("num1")?, inputs.number("num2")?);
         let value = (self.apply)(&a, &b).map_err(BlockError::from_error)?;
-        Ok(shown(value.into()))
+        let value = value.into();
+        let shown = display(&value);
+        Ok(Outputs::one(value).show(shown))
     }
 }
 
-/// The value as the output, shown as the map of outputs that Python prints.
-fn shown(value: Value) -> Outputs {
-    let text = match &value {
-        // log2(10) = 3.32…: so many bits have more than the digits that are shown.
+/// The value as the map of outputs that Python prints.
+fn display(value: &Value) -> Display {
+    Display::text(match value {
+        // log2(10) = 3.32…: an integer of more bits has more than the digits that are shown.
         Value::BigInteger(integer) if integer.bits() > SHOWN_DIGITS * 3322 / 1000 => {
             format!("{{'output': <integer of {} bits>}}", integer.bits())
         }
         value => format!("{{'output': {}}}", PythonRepr(value)),
-    };
-    Outputs::one(value).show(Display::text(text))
+    })
 }

@@ -17,9 +17,9 @@ pub(super) struct Plot(BlockSpec);
 
 impl Plot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("Plot").family("Graph");
-        let spec = spec.parameter("function equation", PortType::STRING, "x", "").required();
-        Self(spec.parameter("range", PortType::NUMBER, "100", "").required())
+        let spec = BlockSpec::new("Plot").with_family("Graph");
+        let spec = spec.required_parameter("function equation", PortType::STRING, "x", "");
+        Self(spec.required_parameter("range", PortType::NUMBER, "100", ""))
     }
 }
 

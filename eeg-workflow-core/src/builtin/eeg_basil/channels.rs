@@ -13,7 +13,7 @@ pub(super) struct ChannelNames(BlockSpec);
 
 impl ChannelNames {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("ChannelNames").family("PreProcessing");
+        let spec = BlockSpec::new("ChannelNames").with_family("PreProcessing");
         Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
     }
 }
@@ -36,7 +36,7 @@ pub(super) struct ChannelSelection(BlockSpec);
 impl ChannelSelection {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("ChannelSelection")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(CHANNELS, PortType::STRING_ARRAY, "", "Select channel");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
@@ -50,9 +50,7 @@ impl Block for ChannelSelection {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let mut names = cx.texts(CHANNELS);
-        // A line of the designer's list that was left empty.
-        names.retain(|name| !name.trim().is_empty());
+        let names = super::channels(cx, CHANNELS, recording.channel_names());
         let picked = recording.pick_channels(&names);
         let picked = picked.map_err(|error| BlockError::parameter(CHANNELS, error))?;
         let text = shape(&picked);

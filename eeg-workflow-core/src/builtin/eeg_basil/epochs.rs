@@ -22,7 +22,7 @@ pub(super) struct EpochExtraction(BlockSpec);
 impl EpochExtraction {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochExtraction")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(PRE, PortType::NUMBER, "-0.2", "")
             .parameter(POST, PortType::NUMBER, "0.5", "")
@@ -45,7 +45,7 @@ impl EpochExtraction {
             .parameter(
                 KEEP_FIRST,
                 PortType::BOOLEAN,
-                "false",
+                "",
                 "Whether of several events at one sample the first counts; else they are an error",
             );
         Self(spec)
@@ -75,6 +75,7 @@ impl Block for EpochExtraction {
                 false => Repeated::Refuse,
             },
         };
+        tell_ambiguous(cx, &recording, options.events.as_deref().unwrap_or_default());
         let epochs = Epochs::extract(&recording, &options).map_err(culprit)?;
         log_dropped(cx, &epochs, &recording);
         let (n, channels, samples) = epochs.shape();
@@ -100,6 +101,24 @@ fn chosen(cx: &Context<'_>, recording: &Recording) -> Result<Option<Vec<String>>
         return Err(BlockError::parameter(EVENT_ID, format_args!("\"{text}\" names no event")));
     }
     Ok(Some(parts))
+}
+
+/// Says where a number that was asked for is an id, but also what another event is called.
+fn tell_ambiguous(cx: &Context<'_>, recording: &Recording, asked: &[String]) {
+    let Ok(events) = recording.events() else { return };
+    for asked in asked {
+        let id = asked.trim().parse::<i32>().ok();
+        let of_id = events.ids.iter().find(|(_, id_)| Some(*id_) == id);
+        let of_name = events.ids.iter().find(|(name, _)| name == asked.trim());
+        if let (Some((name, id)), Some((_, other))) = (of_id, of_name)
+            && id != other
+        {
+            cx.log(format!(
+                "{EVENT_ID} {id} is the event with this id, \"{name}\", not the event \"{asked}\", \
+                 whose id is {other}"
+            ));
+        }
+    }
 }
 
 /// The error with the parameter that it is about.
@@ -164,13 +183,13 @@ pub(super) struct EpochAveraging(BlockSpec);
 impl EpochAveraging {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochAveraging")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(EPOCHS_PORT, PortType::EPOCHS);
         Self(spec.parameter(
             PER_CONDITION,
             PortType::BOOLEAN,
-            "false",
+            "",
             "Whether each event has an average of its own; else all are pooled",
         ))
     }

@@ -12,8 +12,8 @@ pub(super) struct EventAndIds(BlockSpec);
 impl EventAndIds {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EventAndIds")
-            .family("PreProcessing")
-            .description("Dictionary of 'Name' : 'Id' pair");
+            .with_family("PreProcessing")
+            .with_description("Dictionary of 'Name' : 'Id' pair");
         Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
     }
 }

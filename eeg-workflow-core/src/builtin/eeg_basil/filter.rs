@@ -18,7 +18,7 @@ pub(super) struct Filter(BlockSpec);
 impl Filter {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("Filter")
-            .family("PreProcessing")
+            .with_family("PreProcessing")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(LOW, PortType::NUMBER, "None", "If None the data are only low-passed")
             .parameter(HIGH, PortType::NUMBER, "None", "If None the data are only high-passed");
@@ -61,11 +61,10 @@ impl Notch {
     pub(super) fn new() -> Self {
         let hint = "Hz, several separated by commas, such as 50,100,150";
         let spec = BlockSpec::new("Notch")
-            .family("PreProcessing")
-            .description("Takes out the hum of the mains")
+            .with_family("PreProcessing")
+            .with_description("Takes out the hum of the mains")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
-            .parameter(FREQUENCIES, PortType::NUMBER_ARRAY, "50", hint)
-            .required();
+            .required_parameter(FREQUENCIES, PortType::NUMBER_ARRAY, "50", hint);
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
     }
 }
@@ -90,6 +89,15 @@ fn filtered(cx: &Context<'_>, recording: Arc<Recording>, filter: &FirFilter) -> 
         cx.log(format!(
             "the filter is {} samples long, longer than the signal of {longest}: distortion is \
              likely; a higher low cut-off or a longer recording helps",
+            filter.taps().len()
+        ));
+    }
+    let counts = recording.nan_counts();
+    for (channel, count) in recording.channels().iter().zip(counts).filter(|(_, n)| *n > 0) {
+        cx.log(format!(
+            "channel {:?}: {count} samples are not numbers; neither are those within half of the \
+             filter's {} samples of them",
+            channel.name,
             filter.taps().len()
         ));
     }

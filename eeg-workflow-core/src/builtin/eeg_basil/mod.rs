@@ -81,6 +81,9 @@ fn shape(recording: &Recording) -> String {
     format!("({channels}, {samples})")
 }
 
+// Parameters that are off by default have an empty one: designers test the string, and "false" would
+// be on.
+
 /// A parameter that is on unless it says otherwise.
 fn is_on(cx: &Context<'_>, parameter: &str) -> bool {
     cx.text(parameter).trim().is_empty() || cx.boolean(parameter)
@@ -95,6 +98,28 @@ fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, Block
     let number = Number::parse(&text);
     let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
     number.map(|number| Some(number.to_f64())).ok_or_else(problem)
+}
+
+/// The channels that a parameter lists: each entry as a whole where a channel is called so, else
+/// its parts between commas.
+fn channels<'a>(
+    cx: &Context<'_>,
+    parameter: &str,
+    present: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
+    let mut entries = cx.texts(parameter);
+    if entries.is_empty() {
+        entries.push(cx.text(parameter));
+    }
+    let present: Vec<&str> = present.collect();
+    let parts = |entry: String| -> Vec<String> {
+        if present.contains(&entry.as_str()) {
+            return vec![entry];
+        }
+        let parts = entry.split(',').map(|part| part.trim().to_owned());
+        parts.filter(|part| !part.is_empty()).collect()
+    };
+    entries.into_iter().flat_map(parts).collect()
 }
 
 /// The numbers of a list.

@@ -18,7 +18,7 @@ pub(super) struct EegPlotBlock(BlockSpec);
 
 impl EegPlotBlock {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EEGPlot").family("Visualization");
+        let spec = BlockSpec::new("EEGPlot").with_family("Visualization");
         Self(with_format(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1)))
     }
 }
@@ -42,7 +42,7 @@ pub(super) struct EpochPlot(BlockSpec);
 
 impl EpochPlot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EpochPlot").family("Visualization");
+        let spec = BlockSpec::new("EpochPlot").with_family("Visualization");
         Self(with_format(spec.input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)))
     }
 }
@@ -77,8 +77,8 @@ impl ErpPlot {
     pub(super) fn new() -> Self {
         let hint = "A panel for each; none means the mean of all EEG channels";
         let spec = BlockSpec::new("ERPPlot")
-            .family("Visualization")
-            .description("Mean of each event's epochs with its 95 % confidence band")
+            .with_family("Visualization")
+            .with_description("Mean of each event's epochs with its 95 % confidence band")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .parameter(CHANNELS, PortType::STRING_ARRAY, "", hint);
         Self(with_format(spec))
@@ -93,8 +93,7 @@ impl Block for ErpPlot {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
-        let mut names = cx.texts(CHANNELS);
-        names.retain(|name| !name.trim().is_empty());
+        let names = super::channels(cx, CHANNELS, epochs.channel_names());
         let picture = plot_erp(not_empty(&epochs)?, &names, format);
         let picture = picture.map_err(|error| match error {
             ErpError::Channels(error) => BlockError::parameter(CHANNELS, error),

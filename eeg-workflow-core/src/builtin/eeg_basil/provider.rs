@@ -6,9 +6,11 @@ use super::{EEG_DATA, shape};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value, Volatility,
 };
-use crate::eeg;
+use crate::eeg::formats::{EventOptions, EventSource, read_with_notes};
 
 const FILE: &str = "EEG File";
+const EVENTS: &str = "Events";
+const MASK: &str = "Trigger Mask";
 
 /// Reads the recording that the parameter `EEG File` names, by any file of its set, and shows
 /// its shape.
@@ -19,11 +21,17 @@ impl OfflineDataProvider {
         let hint =
             "Select only the \".eeg\" file, but folder must contain \".vhdr\" and \".vmrk\" files";
         let spec = BlockSpec::new("OfflineDataProvider")
-            .family("DataProvider")
-            .volatility(Volatility::Versioned)
-            .parameter(FILE, PortType::FILE, "", hint)
-            .required();
-        Self(spec.output(EEG_DATA, PortType::EEG_DATA))
+            .with_family("DataProvider")
+            .with_volatility(Volatility::Versioned)
+            .required_parameter(FILE, PortType::FILE, "", hint);
+        let events = "Where events come from: 'both', 'annotations' or 'triggers'";
+        let mask = "Bits of trigger channels that count, as a number such as 65535 (without the status \
+                    bits of BioSemi); None means all";
+        let spec = spec
+            .output(EEG_DATA, PortType::EEG_DATA)
+            .parameter(EVENTS, PortType::STRING, "both", events)
+            .parameter(MASK, PortType::NUMBER, "None", mask);
+        Self(spec)
     }
 }
 
@@ -36,13 +44,39 @@ impl Block for OfflineDataProvider {
         let path = cx.file(FILE)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         // The header is its owner's upload: the files it names must lie beside it.
-        let recording = eeg::read_inside(&path, folder).map_err(|error| {
+        let events = EventOptions { source: source(cx)?, trigger_mask: mask(cx)? };
+        let reading = read_with_notes(&path, folder, events).map_err(|error| {
             // Whoever runs the workflow knows the file by its name; where the folder is on this
             // machine is not theirs to know.
             let text = error.to_string().replace(&format!("{}/", folder.display()), "");
             BlockError::parameter(FILE, text)
         })?;
+        for note in reading.notes {
+            cx.log(note);
+        }
+        let recording = reading.recording;
         let text = shape(&recording);
         Ok(Outputs::one(Value::object(recording)).show(Display::text(text)))
     }
+}
+
+fn source(cx: &Context<'_>) -> Result<EventSource, BlockError> {
+    match cx.text(EVENTS).trim().to_ascii_lowercase().as_str() {
+        "" | "none" | "both" => Ok(EventSource::Both),
+        "annotations" => Ok(EventSource::Annotations),
+        "triggers" => Ok(EventSource::Triggers),
+        other => {
+            let problem = format!("\"{other}\" is not one of both, annotations, triggers");
+            Err(BlockError::parameter(EVENTS, problem))
+        }
+    }
+}
+
+fn mask(cx: &Context<'_>) -> Result<Option<u32>, BlockError> {
+    let Some(mask) = cx.float(MASK)? else { return Ok(None) };
+    if mask.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&mask) {
+        return Ok(Some(mask as u32));
+    }
+    let problem = format!("{mask} is not a whole number from 1 to {}", u32::MAX);
+    Err(BlockError::parameter(MASK, problem))
 }

@@ -17,8 +17,8 @@ impl ArtifactRejection {
         let wild = "µV between the least and the greatest sample; None means no limit";
         let dead = "µV that a channel must move at least; None means no limit";
         let spec = BlockSpec::new("ArtifactRejection")
-            .family("PreProcessing")
-            .description("Drops epochs with artefacts and shows the drop log")
+            .with_family("PreProcessing")
+            .with_description("Drops epochs with artefacts and shows the drop log")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .parameter(PEAK_TO_PEAK, PortType::NUMBER, "100", wild)
             .parameter(FLAT, PortType::NUMBER, "None", dead);

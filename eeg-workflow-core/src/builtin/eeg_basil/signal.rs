@@ -18,8 +18,8 @@ impl ReReference {
     pub(super) fn new() -> Self {
         let hint = "Their mean is the new reference; none means all EEG channels";
         let spec = BlockSpec::new("ReReference")
-            .family("PreProcessing")
-            .description("New reference of the EEG channels")
+            .with_family("PreProcessing")
+            .with_description("New reference of the EEG channels")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(REFERENCE, PortType::STRING_ARRAY, "", hint);
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
@@ -33,8 +33,7 @@ impl Block for ReReference {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
-        let mut names = cx.texts(REFERENCE);
-        names.retain(|name| !name.trim().is_empty());
+        let mut names = super::channels(cx, REFERENCE, recording.channel_names());
         if let [only] = names.as_slice()
             && only.trim().eq_ignore_ascii_case("average")
             && recording.channel_names().all(|name| name != only)
@@ -53,11 +52,10 @@ pub(super) struct Resample(BlockSpec);
 impl Resample {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("Resample")
-            .family("PreProcessing")
-            .description("Another sampling rate, by way of the spectrum")
+            .with_family("PreProcessing")
+            .with_description("Another sampling rate, by way of the spectrum")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
-            .parameter(RATE, PortType::NUMBER, "", "Hz")
-            .required();
+            .required_parameter(RATE, PortType::NUMBER, "", "Hz");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
     }
 }

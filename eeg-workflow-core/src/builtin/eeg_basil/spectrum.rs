@@ -24,8 +24,8 @@ pub(super) struct PowerSpectrum(BlockSpec);
 impl PowerSpectrum {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("PowerSpectrum")
-            .family("Visualization")
-            .description("Power spectral density by Welch's method")
+            .with_family("Visualization")
+            .with_description("Power spectral density by Welch's method")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(
                 LENGTH,
@@ -50,11 +50,8 @@ impl Block for PowerSpectrum {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
         let default = WelchOptions::default();
-        // A recording shorter than the default has one segment.
-        let longest = recording.n_samples();
-        let length = whole(cx, LENGTH)?.unwrap_or(default.n_fft.min(longest));
         let options = WelchOptions {
-            n_fft: if length == default.n_fft { length.min(longest) } else { length },
+            n_fft: whole(cx, LENGTH)?.unwrap_or(default.n_fft),
             n_overlap: whole(cx, OVERLAP)?.unwrap_or(default.n_overlap),
             fmin: cx.float(LOWEST)?.unwrap_or(default.fmin),
             fmax: cx.float(HIGHEST)?.unwrap_or(default.fmax),

@@ -35,7 +35,7 @@ pub enum EventNumbering {
     /// `SyncStatus/Sync On` → 99998), and 10001, 10002 … in code-point order for the rest.
     BrainVision,
     /// The description is the number: that of a trigger line. 1, 2, 3 … in code-point order for
-    /// any others.
+    /// any others, numbers of triggers left out.
     Trigger,
 }
 
@@ -74,7 +74,7 @@ pub fn events_from_annotations(
     sfreq: f64,
     numbering: EventNumbering,
 ) -> Result<Events, EventError> {
-    let counted = || annotations.iter().filter(|a| !is_excluded(&a.description));
+    let counted = || annotations.iter().filter(|a| !is_mark(&a.description));
     if counted().next().is_none() && !annotations.is_empty() {
         return Err(EventError::OnlyExcluded { annotations: annotations.len() });
     }
@@ -84,14 +84,18 @@ pub fn events_from_annotations(
         EventNumbering::Ordinal | EventNumbering::Trigger => 1,
         EventNumbering::BrainVision => 10_001,
     };
+    let own = |description: &str| match numbering {
+        EventNumbering::Ordinal => None,
+        EventNumbering::Trigger => description.parse().ok(),
+        EventNumbering::BrainVision => brainvision_id(description),
+    };
+    let taken: BTreeSet<i32> = distinct.iter().filter_map(|description| own(description)).collect();
     let mut ids = Vec::with_capacity(distinct.len());
     for description in distinct {
-        let own = match numbering {
-            EventNumbering::Ordinal => None,
-            EventNumbering::Trigger => description.parse().ok(),
-            EventNumbering::BrainVision => brainvision_id(description),
-        };
-        let id = own.unwrap_or_else(|| {
+        let id = own(description).unwrap_or_else(|| {
+            while taken.contains(&next) {
+                next += 1;
+            }
             next += 1;
             next - 1
         });
@@ -108,7 +112,7 @@ pub fn events_from_annotations(
 }
 
 /// Whether an annotation marks bad data or a seam and so is no event.
-fn is_excluded(description: &str) -> bool {
+pub(in crate::eeg) fn is_mark(description: &str) -> bool {
     ["bad", "edge"].iter().any(|prefix| {
         let start = description.as_bytes().get(..prefix.len());
         start.is_some_and(|s| s.eq_ignore_ascii_case(prefix.as_bytes()))

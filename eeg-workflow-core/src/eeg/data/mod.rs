@@ -11,6 +11,7 @@ mod triggers;
 
 pub use annotation::Annotation;
 pub use epochs::{DropLogEntry, Epochs, EpochsInfo, EpochsShapeError};
+pub(super) use events::is_mark;
 pub use events::{Event, EventError, EventNumbering, Events, events_from_annotations};
 pub use evoked::Evoked;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};

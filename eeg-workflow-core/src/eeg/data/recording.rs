@@ -285,6 +285,25 @@ impl Recording {
         }
     }
 
+    /// How many samples of each channel are not numbers. Reads only samples that can be such.
+    pub fn nan_counts(&self) -> Vec<usize> {
+        let integers = match &self.samples {
+            Samples::Stored(stored) => stored.holds_integers(),
+            Samples::Volts(_) => false,
+        };
+        if integers {
+            return vec![0; self.channels().len()];
+        }
+        let count = |channel: usize| match &self.samples {
+            Samples::Volts(volts) => volts.row(channel).iter().filter(|v| v.is_nan()).count(),
+            Samples::Stored(stored) => {
+                let values = stored.channel(channel).unwrap_or_default();
+                values.iter().filter(|v| v.is_nan()).count()
+            }
+        };
+        (0..self.channels().len()).into_par_iter().map(count).collect()
+    }
+
     /// For each channel the least and the greatest value, in volts, in each of `columns`
     /// stretches of equal length (fewer when there are fewer samples). NaN where no sample is a
     /// number. Reads the samples as they are stored, on all threads of the current rayon pool.

@@ -202,6 +202,11 @@ impl StoredSamples {
         self.bytes.len()
     }
 
+    /// Whether no sample can be NaN.
+    pub(crate) fn holds_integers(&self) -> bool {
+        !matches!(self.encoding, Encoding::Float32)
+    }
+
     /// Only these channels, in this order; indices that do not exist are left out.
     pub(crate) fn pick(&self, indices: &[usize]) -> Self {
         let channels = indices.iter().filter_map(|i| self.channels.get(*i).copied());

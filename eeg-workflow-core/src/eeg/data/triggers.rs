@@ -1,20 +1,22 @@
 //! Events of a trigger line.
 
 use super::annotation::to_microsecond;
-use super::{Annotation, Event, EventNumbering, Events, Recording};
+use super::{Annotation, Event, Events, Recording};
 
 impl Recording {
     /// The events of a trigger line: wherever its value rises, to that value. As MNE's
     /// `find_events(raw, stim_channel, shortest_event=1)`: fractions are cut off, the sign does
     /// not count, and the value that the recording starts with is no event.
     ///
-    /// None when there is no such channel. The ids' names are their decimal numbers.
-    pub fn trigger_events(&self, channel: usize) -> Option<Events> {
+    /// With a mask only its bits count (`mask` of `find_events`). None when there is no such
+    /// channel. The ids' names are their decimal numbers.
+    pub fn trigger_events(&self, channel: usize, mask: Option<u32>) -> Option<Events> {
+        let mask = mask.map_or(i64::MAX, i64::from);
         let values = self.channel(channel)?;
         let mut rows = Vec::new();
         let mut before = None;
         for (sample, value) in (0_i64..).zip(values) {
-            let value = (value as i64).saturating_abs();
+            let value = (value as i64).saturating_abs() & mask;
             if before.is_some_and(|before| value > before)
                 && let Ok(id) = i32::try_from(value)
             {
@@ -29,16 +31,15 @@ impl Recording {
         Some(Events { rows, ids })
     }
 
-    /// The recording with the events of a trigger line as its annotations.
-    pub(crate) fn with_triggers_of(self, channel: usize) -> Self {
-        let rows = self.trigger_events(channel).map(|events| events.rows).unwrap_or_default();
+    /// The events of a trigger line as annotations, whose text is the trigger's number.
+    pub(in crate::eeg) fn triggers(&self, channel: usize, mask: Option<u32>) -> Vec<Annotation> {
+        let rows = self.trigger_events(channel, mask).map(|events| events.rows).unwrap_or_default();
         let sfreq = self.sfreq();
         let annotation = |event: Event| Annotation {
             onset: to_microsecond(event.sample as f64 / sfreq),
             duration: 0.0,
             description: event.id.to_string(),
         };
-        let annotations = rows.into_iter().map(annotation).collect();
-        self.with_annotations(annotations, EventNumbering::Trigger)
+        rows.into_iter().map(annotation).collect()
     }
 }

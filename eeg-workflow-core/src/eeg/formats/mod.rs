@@ -9,6 +9,7 @@
 
 pub mod brainvision;
 pub mod edf;
+mod events;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use self::brainvision::{DataError, HeaderError, MarkerError};
 use self::edf::EdfError;
+pub use self::events::{EventOptions, EventSource};
 use crate::eeg::data::{Recording, RecordingError};
 use crate::huge_pages;
 
@@ -31,7 +33,7 @@ pub struct Format {
     /// From the first bytes of a file: how sure it is that the file has this format, 0 meaning
     /// that it has not. The format with the highest score reads the file.
     score: fn(start: &[u8]) -> u8,
-    read: fn(path: &Path, files: &Files) -> Result<Recording, ReadError>,
+    read: fn(path: &Path, files: &Files) -> Result<Reading, ReadError>,
 }
 
 impl Format {
@@ -63,13 +65,23 @@ impl std::fmt::Debug for Format {
     }
 }
 
+/// A recording, and what its reader found, assumed or left out, in sentences for its user.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The recording.
+    pub recording: Recording,
+    /// What is worth knowing of how it was read.
+    pub notes: Vec<String>,
+}
+
 /// Reads a recording, whatever format it is in: that is found by how the file starts and, failing
 /// that, by the name's ending. Any file of a set will do, so `a.eeg` and `a.vhdr` read alike.
 ///
 /// # Errors
 /// [`ReadError`], which names the file and, where there is one, the line or byte.
 pub fn read(path: &Path) -> Result<Recording, ReadError> {
-    read_with(path, &Files { folder: None })
+    let files = Files { folder: None };
+    Ok(read_with(path, &files, EventOptions::default())?.recording)
 }
 
 /// As [`read`], for files of somebody who is not trusted: nothing outside `folder` is opened,
@@ -79,15 +91,38 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
 /// [`ReadError`]; [`ReadError::Outside`] for a file outside the folder.
 pub fn read_inside(path: &Path, folder: &Path) -> Result<Recording, ReadError> {
     let folder = folder.canonicalize().map_err(|source| io_error(folder, source))?;
-    read_with(path, &Files { folder: Some(folder) })
+    let files = Files { folder: Some(folder) };
+    Ok(read_with(path, &files, EventOptions::default())?.recording)
 }
 
-fn read_with(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+/// As [`read_inside`], with a choice of events and with what there is to tell of the reading.
+///
+/// # Errors
+/// As [`read_inside`].
+pub fn read_with_notes(
+    path: &Path,
+    folder: &Path,
+    events: EventOptions,
+) -> Result<Reading, ReadError> {
+    let folder = folder.canonicalize().map_err(|source| io_error(folder, source))?;
+    let mut reading = read_with(path, &Files { folder: Some(folder) }, events)?;
+    let counts = reading.recording.nan_counts();
+    for (channel, count) in reading.recording.channels().iter().zip(counts) {
+        if count > 0 {
+            let note =
+                format!("channel {:?} has {count} samples that are not numbers", channel.name);
+            reading.notes.push(note);
+        }
+    }
+    Ok(reading)
+}
+
+fn read_with(path: &Path, files: &Files, events: EventOptions) -> Result<Reading, ReadError> {
     let start = files.start(path);
     let by_start = start.as_ref().ok().and_then(|start| Format::of_start(start));
     if let Some(format) = by_start.or_else(|| Format::of_name(path)) {
         // Of a set of files the one that is named need not be there.
-        return (format.read)(path, files);
+        return Ok(events.apply((format.read)(path, files)?));
     }
     start?;
     Err(ReadError::UnknownFormat { path: path.to_owned() })

@@ -26,7 +26,8 @@ pub struct EpochOptions {
     /// The time range whose mean is subtracted from each epoch and channel, both ends included;
     /// None for an end stands for that end of the window. None leaves the samples as they are.
     pub baseline: Option<(Option<f64>, Option<f64>)>,
-    /// Which events, by name or id in decimal digits; None for all.
+    /// Which events, by id in decimal digits or by name; None for all. A number that is an id of
+    /// the recording is that id, even where an event with another id has it as its name.
     pub events: Option<Vec<String>>,
     /// Whether windows that overlap an annotation whose description starts with "bad" (in any
     /// case) are dropped.
@@ -345,12 +346,13 @@ fn chosen_ids(events: &Events, asked: &[String]) -> Result<HashSet<i32>, EpochEr
             found.map(|(_, id)| *id).collect()
         };
         let number = asked.trim().parse::<i32>().ok();
-        let mut found = by(&|name, _| name == asked);
+        // A number is an id wherever one is asked for, also where an event is called by it.
+        let mut found = by(&|_, id| Some(id) == number);
         if found.is_empty() {
-            found = by(&|name, _| plain(name) == plain(asked));
+            found = by(&|name, _| name == asked);
         }
         if found.is_empty() {
-            found = by(&|_, id| Some(id) == number);
+            found = by(&|name, _| plain(name) == plain(asked));
         }
         if found.is_empty() {
             missing.push(format!("{asked:?}"));

@@ -136,6 +136,9 @@ impl FirFilter {
     /// without `high` a high-pass, without both one that changes nothing. With `low > high` a
     /// band-stop that takes out what is between them.
     ///
+    /// A `low` of 0 is none, as in MNE and in workflows that were saved with it; ALGORITHMS.md of the
+    /// reference, which refuses it, is not followed there.
+    ///
     /// Transitions are a quarter of the edge, at least 2 Hz, and no wider than there is room
     /// (MNE's "auto").
     ///
@@ -144,6 +147,7 @@ impl FirFilter {
     /// filter too long.
     pub fn band(sfreq: f64, low: Option<f64>, high: Option<f64>) -> Result<Self, FirError> {
         let nyquist = nyquist(sfreq)?;
+        let low = low.filter(|low| *low != 0.0);
         let rise = |low: f64| (0.25 * low).max(2.0).min(low);
         let fall = |high: f64| (0.25 * high).max(2.0).min(nyquist - high);
         if let (Some(low), Some(high)) = (low, high)

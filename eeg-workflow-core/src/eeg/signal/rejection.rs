@@ -16,7 +16,8 @@ pub struct ArtefactLimits {
 impl Epochs {
     /// Without the epochs in which an EEG channel goes beyond the limits, as MNE's
     /// `epochs.drop_bad(reject=dict(eeg=…), flat=dict(eeg=…))`. The drop log names the channels,
-    /// first those beyond the peak-to-peak limit, then the flat ones.
+    /// first those beyond the peak-to-peak limit, then the flat ones. Other than in MNE, an epoch
+    /// with a NaN in an EEG channel is dropped in any case, for the reason `NaN`.
     #[must_use]
     pub fn without_artefacts(&self, limits: ArtefactLimits) -> Self {
         let channels: Vec<usize> = (0..self.channel_count())
@@ -27,6 +28,9 @@ impl Epochs {
             let (mut wild, mut dead) = (Vec::new(), Vec::new());
             for c in &channels {
                 self.read(epoch, *c, window);
+                if window.iter().any(|v| v.is_nan()) {
+                    return vec!["NaN".to_owned()];
+                }
                 let ends = (f64::INFINITY, f64::NEG_INFINITY);
                 let (low, high) = window.iter().fold(ends, |(l, h), v| (l.min(*v), h.max(*v)));
                 let reach = high - low;

@@ -106,7 +106,10 @@ fn check_may_upload_code(who: PythonUploads, user: &User) -> Result<(), Rejectio
 fn install_rejected(error: InstallError) -> Rejection {
     match error {
         InstallError::Code(error) => code_rejected(python::refusal(&error)),
-        InstallError::ModuleExists { .. } => Rejection::ModuleExists(error.to_string()),
+        InstallError::ModuleExists { .. } | InstallError::ArchiveExists(_) => {
+            Rejection::ModuleExists(error.to_string())
+        }
+        InstallError::NotFound(archive) => Rejection::NoSuchModule(archive),
         InstallError::Storage(_) => Rejection::unavailable(error),
         // Clients know this text by heart.
         InstallError::Archive(ArchiveError::NotAZip(_)) => {

@@ -34,7 +34,7 @@ pub(super) struct NeuralNetworkClassifier(BlockSpec);
 impl NeuralNetworkClassifier {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("NeuralNetworkClassifier")
-            .family("Classification")
+            .with_family("Classification")
             .input(MODEL, PortType::MODEL, 0..=1)
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 0..=1)
             .parameter(OPTIMIZER, PortType::STRING, "adam", "Either, 'adam', 'adagrad', 'rmsprop'")
@@ -42,7 +42,12 @@ impl NeuralNetworkClassifier {
             .parameter(EPOCHS, PortType::NUMBER, "100", "")
             .parameter(CLASSES, PortType::NUMBER, "", "Number of Classification classes")
             .output(MODEL, PortType::MODEL)
-            .parameter(LEARNING_RATE, PortType::NUMBER, "", "0.001 if left empty")
+            .parameter(
+                LEARNING_RATE,
+                PortType::NUMBER,
+                "",
+                "If left empty, that of Keras: 0.01 for sgd, else 0.001",
+            )
             .parameter(BATCH_SIZE, PortType::NUMBER, "32", "Vectors that make one step")
             .parameter(
                 SEED,
@@ -158,7 +163,7 @@ fn options(cx: &Context<'_>) -> Result<FitOptions, BlockError> {
         name => name.parse(),
     };
     let rule = rule.map_err(|error| BlockError::parameter(OPTIMIZER, error))?;
-    let learning_rate = cx.float(LEARNING_RATE)?.unwrap_or(Optimizer::LEARNING_RATE);
+    let learning_rate = cx.float(LEARNING_RATE)?.unwrap_or(rule.learning_rate());
     if !(learning_rate > 0.0 && learning_rate.is_finite()) {
         let problem = format!("{learning_rate} is not above 0");
         return Err(BlockError::parameter(LEARNING_RATE, problem));

@@ -11,8 +11,8 @@ pub(super) struct TrainingCurve(BlockSpec);
 impl TrainingCurve {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("TrainingCurve")
-            .family("Visualization")
-            .description("Loss and accuracy of each epoch of training");
+            .with_family("Visualization")
+            .with_description("Loss and accuracy of each epoch of training");
         Self(with_format(spec.input(MODEL, PortType::MODEL, 1..=1)))
     }
 }

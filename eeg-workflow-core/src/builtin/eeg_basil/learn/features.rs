@@ -6,13 +6,15 @@ use super::{FEATURE_VECTOR, whole};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
-use crate::builtin::eeg_basil::EPOCHS_PORT;
-use crate::eeg::{Epochs, Evoked, FeatureError, FeatureVectors, TimeWindow, Wavelet};
+use crate::builtin::eeg_basil::{EPOCHS_PORT, channels};
+use crate::eeg::{ChannelKind, Epochs, Evoked, FeatureError, FeatureVectors, TimeWindow, Wavelet};
 
 const WAVELET: &str = "Wavelet";
 const LEVEL: &str = "Level";
 const WINDOWS: &str = "Time Windows";
 const UNIT_NORM: &str = "Unit Norm";
+const CHANNELS: &str = "Channels";
+const CHANNELS_HINT: &str = "Whose samples become features; none means all EEG channels";
 
 /// The approximation coefficients of the wavelet transform of each channel.
 pub(super) struct WaveletTransform(BlockSpec);
@@ -21,11 +23,12 @@ impl WaveletTransform {
     pub(super) fn new() -> Self {
         let names = Wavelet::names().collect::<Vec<_>>().join(", ");
         let spec = BlockSpec::new("WaveletTransform")
-            .family("FeatureExtraction")
+            .with_family("FeatureExtraction")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
             .parameter(WAVELET, PortType::STRING, "db1", format!("Either of {names}"))
-            .parameter(LEVEL, PortType::NUMBER, "1", "How many times the samples are halved");
+            .parameter(LEVEL, PortType::NUMBER, "1", "How many times the samples are halved")
+            .parameter(CHANNELS, PortType::STRING_ARRAY, "", CHANNELS_HINT);
         Self(spec)
     }
 }
@@ -36,7 +39,7 @@ impl Block for WaveletTransform {
     }
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
-        let epochs = epochs(&mut inputs)?;
+        let epochs = epochs(cx, &mut inputs)?;
         let name = cx.text(WAVELET);
         let wavelet = match name.trim() {
             "" | "None" => Wavelet::DB1,
@@ -64,8 +67,8 @@ pub(super) struct WindowedMeans(BlockSpec);
 impl WindowedMeans {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("WindowedMeans")
-            .family("FeatureExtraction")
-            .description("Mean amplitude of each channel in time windows")
+            .with_family("FeatureExtraction")
+            .with_description("Mean amplitude of each channel in time windows")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .parameter(
                 WINDOWS,
@@ -77,10 +80,11 @@ impl WindowedMeans {
             .parameter(
                 UNIT_NORM,
                 PortType::BOOLEAN,
-                "false",
+                "",
                 "Whether each vector is scaled to norm 1; else it is in volts",
             )
-            .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR);
+            .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
+            .parameter(CHANNELS, PortType::STRING_ARRAY, "", CHANNELS_HINT);
         Self(spec)
     }
 }
@@ -91,7 +95,7 @@ impl Block for WindowedMeans {
     }
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
-        let epochs = epochs(&mut inputs)?;
+        let epochs = epochs(cx, &mut inputs)?;
         let texts = cx.texts(WINDOWS);
         let windows = texts.iter().filter(|text| !text.trim().is_empty()).map(|text| text.parse());
         let windows = windows.collect::<Result<Vec<TimeWindow>, _>>();
@@ -111,7 +115,24 @@ impl Block for WindowedMeans {
     }
 }
 
-fn epochs(inputs: &mut Inputs<'_>) -> Result<Arc<Epochs>, BlockError> {
+/// The epochs of the channels that features are made of: the named ones, else the EEG channels. A
+/// trigger line among them would tell a classifier the event.
+fn epochs(cx: &Context<'_>, inputs: &mut Inputs<'_>) -> Result<Epochs, BlockError> {
+    let epochs = epochs_of_all_channels(inputs)?;
+    let names = channels(cx, CHANNELS, epochs.channel_names());
+    if !names.is_empty() {
+        let picked = epochs.pick_channels(&names);
+        return picked.map_err(|error| BlockError::parameter(CHANNELS, error));
+    }
+    let picked = epochs.pick_kind(ChannelKind::Eeg);
+    if picked.channel_count() == 0 {
+        let problem = "no channel is an EEG channel: name those to take features from";
+        return Err(BlockError::parameter(CHANNELS, problem));
+    }
+    Ok(picked)
+}
+
+fn epochs_of_all_channels(inputs: &mut Inputs<'_>) -> Result<Arc<Epochs>, BlockError> {
     inputs.take(EPOCHS_PORT)?.downcast::<Epochs>().map_err(|value| {
         BlockError::input(
             EPOCHS_PORT,

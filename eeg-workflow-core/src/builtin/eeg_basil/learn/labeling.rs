@@ -16,12 +16,12 @@ impl FeatureLabeling {
         let hint = "All comma separated event ids are considered as one class.<br>Event id will \
                     not be considered if not added";
         let spec = BlockSpec::new("FeatureLabeling")
-            .family("FeatureExtraction")
+            .with_family("FeatureExtraction")
             // Designers know the port by this type; what comes in are vectors.
             .input(FEATURE_VECTOR, PortType::EPOCHS, 1..=1)
             .parameter(LABELS, PortType::STRING_ARRAY, "", hint)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
-            .checks_own_values();
+            .with_own_checks();
         Self(spec)
     }
 }
@@ -34,7 +34,12 @@ impl Block for FeatureLabeling {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let vectors = inputs.object::<FeatureVectors>(FEATURE_VECTOR)?;
         let refused = |error: LabelError| BlockError::parameter(LABELS, error);
-        let labels = Labels::parse(&cx.texts(LABELS)).map_err(refused)?;
+        let mut entries = cx.texts(LABELS);
+        if entries.is_empty() {
+            // One class need not be a list: 12, or "1,2".
+            entries.push(cx.text(LABELS));
+        }
+        let labels = Labels::parse(&entries).map_err(refused)?;
         let labelled = vectors.labelled(&labels).map_err(refused)?;
         let dropped = vectors.len() - labelled.len();
         if dropped > 0 {

@@ -17,7 +17,7 @@ impl NeuralNetworkLayer {
         let activations =
             "Either, 'sigmoid', 'relu', 'softmax', 'elu', 'leaky-relu', 'selu' or 'gelu'";
         let spec = BlockSpec::new("NeuralNetworkLayer")
-            .family("Classification")
+            .with_family("Classification")
             .input(MODEL, PortType::MODEL, 0..=1)
             .parameter(UNITS, PortType::NUMBER, "", "Must be an Integer")
             .parameter(ACTIVATION, PortType::STRING, "relu", activations)

@@ -18,14 +18,14 @@ pub(super) struct LdaBlock(BlockSpec);
 impl LdaBlock {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("LDA")
-            .family("Classification")
-            .description("Linear discriminant analysis with shrinkage")
+            .with_family("Classification")
+            .with_description("Linear discriminant analysis with shrinkage")
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 1..=1)
             .parameter(
                 SHRINKAGE,
                 PortType::STRING,
                 "auto",
-                "'auto' (Ledoit and Wolf) or a number from 0 to 1",
+                "'auto' (Ledoit and Wolf), a number from 0 to 1, or None, which is 0: no shrinkage",
             )
             .parameter(
                 FOLDS,
@@ -53,7 +53,8 @@ impl Block for LdaBlock {
         let vectors = inputs.object::<FeatureVectors>(FEATURE_VECTOR)?;
         let classes = classes(&vectors)?;
         let shrinkage = match cx.text(SHRINKAGE).trim().to_ascii_lowercase().as_str() {
-            "" | "none" | "auto" => Shrinkage::Auto,
+            "" | "auto" => Shrinkage::Auto,
+            "none" => Shrinkage::Fixed(0.0),
             _ => Shrinkage::Fixed(float_in_text(cx, SHRINKAGE)?.unwrap_or(0.0)),
         };
         let folds = whole(cx, FOLDS, 2)?.unwrap_or(5) as usize;

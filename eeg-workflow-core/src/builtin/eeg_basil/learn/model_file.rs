@@ -20,7 +20,7 @@ pub(super) struct SaveModel(BlockSpec);
 impl SaveModel {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("SaveModel")
-            .family("Classification")
+            .with_family("Classification")
             .input(MODEL, PortType::MODEL, 0..=1)
             .output(MODEL, PortType::MODEL)
             .parameter(FORMAT, PortType::STRING, "onnx", "Either 'onnx' or 'safetensors'");
@@ -60,11 +60,10 @@ pub(super) struct LoadModel(BlockSpec);
 impl LoadModel {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("LoadModel")
-            .family("Classification")
-            .description("A model that SaveModel wrote, as .onnx or .safetensors")
-            .volatility(Volatility::Versioned)
-            .parameter(FILE, PortType::FILE, "", "A file of the block SaveModel")
-            .required()
+            .with_family("Classification")
+            .with_description("A model that SaveModel wrote, as .onnx or .safetensors")
+            .with_volatility(Volatility::Versioned)
+            .required_parameter(FILE, PortType::FILE, "", "A file of the block SaveModel")
             .output(MODEL, PortType::MODEL);
         Self(spec)
     }

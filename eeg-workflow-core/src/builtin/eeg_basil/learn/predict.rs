@@ -15,8 +15,8 @@ pub(super) struct Predict(BlockSpec);
 impl Predict {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("Predict")
-            .family("Classification")
-            .description("Class and probabilities of each vector")
+            .with_family("Classification")
+            .with_description("Class and probabilities of each vector")
             .input(MODEL, PortType::MODEL, 1..=1)
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 1..=1)
             .output(CLASSES, PortType::NUMBER_ARRAY)

@@ -51,9 +51,13 @@ pub(super) enum Values {
 }
 
 /// The samples in the bytes of a data file; `path` is for messages.
-pub(super) fn parse(bytes: Vec<u8>, path: &Path, header: &Header) -> Result<Values, ReadError> {
+pub(super) fn parse(mut bytes: Vec<u8>, path: &Path, header: &Header) -> Result<Values, ReadError> {
     let values = match header.format {
         DataFormat::Binary(encoding) => {
+            if header.big_endian {
+                // Samples are kept in the order that nearly all files have.
+                bytes.chunks_exact_mut(encoding.size()).for_each(<[u8]>::reverse);
+            }
             let gains: Vec<f64> = header.channels.iter().map(|c| c.gain()).collect();
             let multiplexed = header.orientation == Orientation::Multiplexed;
             StoredSamples::new(bytes, encoding, multiplexed, header.stored_channels(), &gains)

@@ -21,6 +21,8 @@ pub struct Header {
     pub marker_file: Option<String>,
     /// How a sample is written.
     pub format: DataFormat,
+    /// The bytes of a binary sample start with the most significant one.
+    pub big_endian: bool,
     /// In which order the samples lie.
     pub orientation: Orientation,
     /// Microseconds from one sample to the next.
@@ -112,6 +114,16 @@ pub enum HeaderError {
         /// `NumberOfChannels`.
         count: usize,
     },
+    /// A file that the header names is not there, nor one that could be meant.
+    #[error("{key} names {name:?}, which is not beside the header; neither is {instead}")]
+    NoSuchFile {
+        /// The key.
+        key: &'static str,
+        /// The file's name.
+        name: String,
+        /// What the file could be called as well.
+        instead: String,
+    },
     /// A file name that is not a plain name in the header's folder.
     #[error("file name {name:?} is not a plain name: files are read from the header's folder only")]
     FileName {
@@ -157,7 +169,13 @@ impl Header {
             return Err(bad(data_file, "a file name"));
         }
         let marker_file = ini.get("Common Infos", "MarkerFile");
+        if let Some(domain) = ini.get("Common Infos", "DataType")
+            && domain.value.eq_ignore_ascii_case("FREQUENCYDOMAIN")
+        {
+            return Err(bad(domain, "TIMEDOMAIN, the only domain that is read"));
+        }
         let orientation = common("DataOrientation")?;
+        let order = ini.get("Binary Infos", "UseBigEndianOrder");
         let format = common("DataFormat")?;
         let interval = common("SamplingInterval")?;
         let sampling_interval = match positive(interval.value) {
@@ -174,6 +192,7 @@ impl Header {
             data_file: data_file.value.to_owned(),
             marker_file: marker_file.map(|e| e.value.to_owned()).filter(|name| !name.is_empty()),
             format: parse_format(&ini, format.value)?,
+            big_endian: order.is_some_and(|order| order.value.eq_ignore_ascii_case("YES")),
             orientation: match orientation.value {
                 "MULTIPLEXED" => Orientation::Multiplexed,
                 "VECTORIZED" => Orientation::Vectorized,

@@ -25,7 +25,7 @@ pub use header::{DataFormat, Header, HeaderChannel, HeaderError, Orientation};
 pub use markers::{Marker, MarkerError, Markers};
 pub use write::{Int16Channel, Int16Recording, WriteError};
 
-use super::{Files, Format, ReadError};
+use super::{Files, Format, ReadError, Reading};
 use crate::eeg::data::{Annotation, Channel, EventNumbering, Info, Recording};
 
 /// Headers and markers are text, a few kilobytes of it; a hundred thousand markers are 4 MB.
@@ -53,12 +53,14 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
 
 /// Reads a recording from its header, or from its data or marker file when the header lies beside
 /// it under the same name.
-fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
+fn read(path: &Path, files: &Files) -> Result<Reading, ReadError> {
     let path = header_of(path)?;
     let header = read_header(&path, files)?;
-    let data_path = beside(&path, &header.data_file)?;
+    let mut notes = Vec::new();
+    let data_path =
+        member(&path, "DataFile", &header.data_file, &["eeg", "dat", "avg"], &mut notes)?;
     let values = data::parse(files.read(&data_path, u64::MAX)?, &data_path, &header)?;
-    let markers = read_markers(&path, &header, files)?;
+    let markers = read_markers(&path, &header, files, &mut notes)?;
     let sfreq = header.sfreq();
     let annotation =
         |m: Marker| Annotation::at_sample(m.sample, m.size, sfreq, m.into_description());
@@ -75,7 +77,8 @@ fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
         data::Values::Stored(stored) => Recording::from_stored(info, stored),
         data::Values::Volts(volts) => Recording::from_volts(info, volts),
     };
-    recording.map_err(|problem| ReadError::Recording { path, problem })
+    let recording = recording.map_err(|problem| ReadError::Recording { path, problem })?;
+    Ok(Reading { recording, notes })
 }
 
 impl HeaderChannel {
@@ -95,15 +98,24 @@ fn read_header(path: &Path, files: &Files) -> Result<Header, ReadError> {
 
 /// The markers of a header's recording: in the file that it names, else in one of the header's
 /// own name, else none.
-fn read_markers(header_path: &Path, header: &Header, files: &Files) -> Result<Markers, ReadError> {
+fn read_markers(
+    header_path: &Path,
+    header: &Header,
+    files: &Files,
+    notes: &mut Vec<String>,
+) -> Result<Markers, ReadError> {
     let Some(named) = &header.marker_file else {
         return Ok(Markers::default());
     };
-    let named = beside(header_path, named)?;
-    let own_names = ["vmrk", "amrk"].map(|ending| header_path.with_extension(ending));
-    let mut candidates = std::iter::once(named).chain(own_names);
-    let Some(path) = candidates.find(|p| p.is_file()) else {
-        return Ok(Markers::default());
+    let path = match member(header_path, "MarkerFile", named, &["vmrk", "amrk"], notes) {
+        Ok(path) => path,
+        Err(ReadError::Header { problem: HeaderError::NoSuchFile { .. }, .. }) => {
+            notes.push(format!(
+                "MarkerFile names {named:?}, which is not there: no markers are read"
+            ));
+            return Ok(Markers::default());
+        }
+        Err(other) => return Err(other),
     };
     let text = text::decode(&files.read(&path, MAX_TEXT)?);
     Markers::parse(&text).map_err(|problem| ReadError::Marker { path, problem })
@@ -115,13 +127,55 @@ fn header_of(path: &Path) -> Result<PathBuf, ReadError> {
     if !has_ending(path, &["eeg", "dat", "avg", "vmrk", "amrk"]) {
         return Ok(path.to_owned());
     }
-    let endings = ["vhdr", "ahdr", "VHDR", "AHDR"];
-    let candidates = endings.map(|e| path.with_extension(e));
-    let found = candidates.iter().find(|p| p.is_file()).cloned();
+    let endings = ["vhdr", "ahdr"];
+    let found = endings.iter().find_map(|ending| in_any_case(&path.with_extension(ending)));
     found.ok_or_else(|| ReadError::NoHeader {
         path: path.to_owned(),
         expected: endings.map(|e| format!(".{e}")).join(", "),
     })
+}
+
+/// The file that a header names or, when a set was renamed, the one with the header's own name and
+/// one of `endings`; names may differ in letter case, as they may where the set was written.
+fn member(
+    header_path: &Path,
+    key: &'static str,
+    name: &str,
+    endings: &[&str],
+    notes: &mut Vec<String>,
+) -> Result<PathBuf, ReadError> {
+    let named = beside(header_path, name)?;
+    if let Some(found) = in_any_case(&named) {
+        return Ok(found);
+    }
+    let own: Vec<PathBuf> = endings.iter().map(|e| header_path.with_extension(e)).collect();
+    let short = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(found) = own.iter().find_map(|path| in_any_case(path)) {
+        notes
+            .push(format!("{key} names {name:?}, which is not there: {:?} is read", short(&found)));
+        return Ok(found);
+    }
+    let instead = own.iter().map(|path| short(path)).collect::<Vec<_>>().join(" or ");
+    let problem = HeaderError::NoSuchFile { key, name: short(&named), instead };
+    Err(ReadError::Header { path: header_path.to_owned(), problem })
+}
+
+/// The file of this name, else one beside it whose name differs in letter case only.
+fn in_any_case(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    let wanted = path.file_name()?.to_str()?.to_lowercase();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = folder.unwrap_or(Path::new(".")).read_dir().ok()?;
+    let mut same: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(|n| n.to_lowercase() == wanted))
+        .map(|entry| path.with_file_name(entry.file_name()))
+        .filter(|path| path.is_file())
+        .collect();
+    same.sort();
+    same.into_iter().next()
 }
 
 /// The files beside a header that it names as its data and markers; none if it is not a header.

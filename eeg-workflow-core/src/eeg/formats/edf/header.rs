@@ -48,6 +48,8 @@ pub enum Content {
     Quantity {
         /// Its unit, `µV` in one spelling.
         unit: String,
+        /// Whether that is volts with or without a prefix, or nothing at all.
+        is_voltage: bool,
         /// The SI unit in that unit.
         factor: f64,
         /// `value = (stored * gain + offset) * factor`
@@ -65,11 +67,17 @@ pub enum Content {
 }
 
 impl Signal {
+    /// Whether it has samples that are numbers.
+    fn is_channel(&self) -> bool {
+        self.content != Content::Annotations && self.samples > 0
+    }
+
     /// The channel that the signal is, None for annotations.
     pub(super) fn to_channel(&self) -> Option<Channel> {
         let (kind, unit) = match &self.content {
             Content::Annotations => return None,
-            Content::Quantity { unit, .. } => (ChannelKind::Eeg, unit.clone()),
+            Content::Quantity { unit, is_voltage: true, .. } => (ChannelKind::Eeg, unit.clone()),
+            Content::Quantity { unit, .. } => (ChannelKind::Misc, unit.clone()),
             Content::Trigger { .. } => (ChannelKind::Stim, String::new()),
         };
         Some(Channel { name: self.name.clone(), kind, unit })
@@ -136,7 +144,28 @@ impl Header {
 
     /// The signals that are channels.
     pub(super) fn channels(&self) -> impl Iterator<Item = &Signal> {
-        self.signals.iter().filter(|s| s.content != Content::Annotations)
+        self.signals.iter().filter(|s| s.is_channel())
+    }
+
+    /// What was assumed of signals and which were left out, in sentences.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = |signal: &Signal| {
+            let name = &signal.name;
+            match &signal.content {
+                Content::Annotations => None,
+                _ if signal.samples == 0 => {
+                    Some(format!("signal {name:?} has no samples and is left out"))
+                }
+                Content::Quantity { unit, is_voltage: false, .. } => Some(format!(
+                    "channel {name:?} is in {unit:?}, which is not a voltage: it is of kind misc"
+                )),
+                Content::Quantity { unit, .. } if unit.is_empty() => {
+                    Some(format!("channel {name:?} has no unit: it is taken to be in volts"))
+                }
+                _ => None,
+            }
+        };
+        self.signals.iter().filter_map(note).collect()
     }
 
     /// The signals that are none.
@@ -182,7 +211,7 @@ fn encoding(bytes: &[u8]) -> Result<Encoding, EdfError> {
 
 /// Channels get unique names, and trigger lines are told from the rest.
 fn name_channels(signals: &mut [Signal], encoding: Encoding) {
-    let channels = signals.iter_mut().filter(|s| s.content != Content::Annotations);
+    let channels = signals.iter_mut().filter(|s| s.is_channel());
     let mut channels: Vec<&mut Signal> = channels.collect();
     let mut names: Vec<String> = channels.iter().map(|s| s.name.clone()).collect();
     number_duplicates(&mut names);
@@ -222,20 +251,25 @@ impl<'b> Table<'b> {
     fn signal(&self, place: usize, offset: usize) -> Result<Signal, EdfError> {
         let name = self.field(0, 16, place, "label")?.text();
         let samples = self.field(216, 8, place, "number of samples in a data record")?;
-        let samples = samples.positive()?;
+        let samples = samples.count().map_err(|error| error.of_signal(&name))?;
         if matches!(name.as_str(), "EDF Annotations" | "BDF Annotations") {
             return Ok(Signal { name, content: Content::Annotations, samples, offset });
         }
         let (unit, factor) = unit(&self.field(96, 8, place, "unit")?.text());
-        let physical_min = self.field(104, 8, place, "physical minimum")?.number()?;
-        let physical_max = self.field(112, 8, place, "physical maximum")?.number()?;
-        let digital_min = self.field(120, 8, place, "digital minimum")?.number()?;
-        let digital_max = self.field(128, 8, place, "digital maximum")?.number()?;
+        let (factor, is_voltage) = (factor.unwrap_or(1.0), factor.is_some());
+        let number = |before: usize, field: &'static str| {
+            let number = self.field(before, 8, place, field)?.number();
+            number.map_err(|error| error.of_signal(&name))
+        };
+        let physical_min = number(104, "physical minimum")?;
+        let physical_max = number(112, "physical maximum")?;
+        let digital_min = number(120, "digital minimum")?;
+        let digital_max = number(128, "digital maximum")?;
         // A range of nothing says nothing; MNE takes 1 too.
         let range = |min: f64, max: f64| if max == min { 1.0 } else { max - min };
         let gain = range(physical_min, physical_max) / range(digital_min, digital_max);
         let offset_value = physical_min - digital_min * gain;
-        let content = Content::Quantity { unit, factor, gain, offset: offset_value };
+        let content = Content::Quantity { unit, is_voltage, factor, gain, offset: offset_value };
         Ok(Signal { name, content, samples, offset })
     }
 
@@ -270,14 +304,26 @@ fn cutoff(note: &str, key: &str) -> Option<f64> {
     value.parse().ok().filter(|_| plain)
 }
 
-/// The unit in its usual spelling, and the SI unit in it. What is not a voltage stays as it is.
-fn unit(text: &str) -> (String, f64) {
-    match text {
-        // The micro sign in Latin-1, in UTF-8 (either letter) and in Shift-JIS.
-        "uV" | "µV" | "ÂµV" | "Î¼V" | "\u{83}\u{ca}V" => ("µV".to_owned(), 1e-6),
-        "mV" => ("mV".to_owned(), 1e-3),
-        other => (other.to_owned(), 1.0),
-    }
+/// The unit in its usual spelling and, of voltages, the volts in it. Without a unit volts are meant,
+/// as in MNE.
+fn unit(text: &str) -> (String, Option<f64>) {
+    // The micro sign in Latin-1, in UTF-8 (either letter) and in Shift-JIS.
+    let micro = ["Âµ", "Î¼", "\u{83}\u{ca}", "u"];
+    let prefix = text.strip_suffix(['V', 'v']);
+    let prefix = prefix.map(|prefix| if micro.contains(&prefix) { "µ" } else { prefix });
+    let factor = match prefix {
+        None if text.is_empty() => return (String::new(), Some(1.0)),
+        None => return (text.to_owned(), None),
+        Some("") => 1.0,
+        Some("p") => 1e-12,
+        Some("n") => 1e-9,
+        Some("µ") => 1e-6,
+        Some("m") => 1e-3,
+        Some("k" | "K") => 1e3,
+        Some("M") => 1e6,
+        Some(_) => return (text.to_owned(), None),
+    };
+    (format!("{}V", prefix.unwrap_or("")), Some(factor))
 }
 
 /// When the recording began. EDF+ has the date with all digits of its year in the description of
@@ -321,6 +367,16 @@ fn three_numbers(text: &str) -> Option<(u32, u32, u32)> {
     parts.next().is_none().then_some(numbers)
 }
 
+impl EdfError {
+    /// The error with the signal whose field it is.
+    fn of_signal(mut self, label: &str) -> Self {
+        if let Self::Field { name, .. } = &mut self {
+            *name = format!("{name} of signal {label:?}");
+        }
+        self
+    }
+}
+
 /// Bytes as Latin-1.
 fn text(bytes: &[u8], start: usize, width: usize) -> Result<String, EdfError> {
     let field = bytes.get(start..start.saturating_add(width));
@@ -354,7 +410,7 @@ impl<'b> Field<'b> {
     }
 
     fn is_not(&self, expected: &'static str) -> EdfError {
-        let (byte, name, text) = (self.start, self.name, self.text());
+        let (byte, name, text) = (self.start, self.name.to_owned(), self.text());
         EdfError::Field { byte, name, text, expected }
     }
 
@@ -362,6 +418,11 @@ impl<'b> Field<'b> {
     fn positive(&self) -> Result<usize, EdfError> {
         let count = self.text().parse().ok().filter(|n| *n > 0);
         count.ok_or_else(|| self.is_not("a count"))
+    }
+
+    /// A count, 0 too.
+    fn count(&self) -> Result<usize, EdfError> {
+        self.text().parse().map_err(|_| self.is_not("a count"))
     }
 
     fn number(&self) -> Result<f64, EdfError> {

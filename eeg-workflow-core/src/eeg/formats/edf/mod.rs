@@ -3,9 +3,10 @@
 //! Read as MNE-Python's `read_raw_edf` and `read_raw_bdf` do with their default arguments.
 //! Samples are bit-equal to MNE's: `volts = (stored * gain + offset) * unit factor`, where
 //! `gain = (physical max - physical min) / (digital max - digital min)` and
-//! `offset = physical min - digital min * gain`. Micro- and millivolts become volts; any other
-//! unit stays as it is. All channels are EEG but for `Status` and `Trigger`, of which the lowest
-//! 17 bits count.
+//! `offset = physical min - digital min * gain`. Volts with any
+//! prefix (`nV`, `uv`, `kV`) become volts, and a channel without a unit is taken to be in volts, as
+//! MNE takes it. All channels are EEG but for those in other units, which are misc and stay as they
+//! are, and for `Status` and `Trigger`, of which the lowest 17 bits count.
 //!
 //! - The size of the file tells how many records there are, whatever the header says (-1 while a
 //!   recording runs); what is left of a record that was cut short is passed over.
@@ -15,9 +16,10 @@
 //! - Annotations (onset, duration, text in UTF-8) count from the first sample, also where that was
 //!   taken a fraction of a second after the time in the header, which [`Info::meas_date`] has in
 //!   whole seconds.
-//! - Without annotations, the onsets of a trigger line ([`Recording::trigger_events`], MNE's
-//!   `find_events`) become annotations with the trigger's number as text and as
-//!   [event id](EventNumbering::Trigger).
+//! - The onsets of trigger lines ([`Recording::trigger_events`], MNE's `find_events`) become
+//!   annotations beside those of the file, with the trigger's number as text and as
+//!   [event id](EventNumbering::Trigger). [`EventOptions`] choose between the two.
+//! - Signals without samples are left out.
 //! - Records with gaps between them (EDF+D) are joined, as MNE joins them.
 //!
 //! # Other than MNE
@@ -43,8 +45,8 @@ use std::path::Path;
 
 pub use header::{Content, Header, Signal};
 
-use super::{Files, Format, ReadError};
-use crate::eeg::data::{ChannelKind, EventNumbering, Info, Recording, RecordingError};
+use super::{EventOptions, Files, Format, ReadError, Reading};
+use crate::eeg::data::{EventNumbering, Info, Recording, RecordingError};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -82,7 +84,7 @@ pub enum EdfError {
         /// Where the field starts.
         byte: usize,
         /// What the field is.
-        name: &'static str,
+        name: String,
         /// What it says.
         text: String,
         /// What it should be.
@@ -94,8 +96,8 @@ pub enum EdfError {
         /// Signals in a record.
         signals: usize,
     },
-    /// Annotations only.
-    #[error("no channels: all {signals} signals are annotations")]
+    /// Annotations and signals without samples only.
+    #[error("no channels: all {signals} signals are annotations or have no samples")]
     NoChannels {
         /// Signals in the file.
         signals: usize,
@@ -152,8 +154,8 @@ pub(super) static FORMAT: Format = Format {
     read,
 };
 
-fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
-    parse(files.read(path, u64::MAX)?)
+fn read(path: &Path, files: &Files) -> Result<Reading, ReadError> {
+    parse_with_notes(files.read(path, u64::MAX)?)
         .map_err(|problem| ReadError::Edf { path: path.to_owned(), problem })
 }
 
@@ -162,6 +164,11 @@ fn read(path: &Path, files: &Files) -> Result<Recording, ReadError> {
 /// # Errors
 /// [`EdfError`], with the byte where there is one.
 pub fn parse(bytes: Vec<u8>) -> Result<Recording, EdfError> {
+    Ok(EventOptions::default().apply(parse_with_notes(bytes)?).recording)
+}
+
+/// Without the events of trigger lines.
+fn parse_with_notes(bytes: Vec<u8>) -> Result<Reading, EdfError> {
     let header = Header::parse(&bytes)?;
     let sfreq = header.sfreq();
     let channels: Vec<_> = header.channels().filter_map(Signal::to_channel).collect();
@@ -188,13 +195,10 @@ pub fn parse(bytes: Vec<u8>) -> Result<Recording, EdfError> {
         highpass,
         lowpass,
     };
+    let notes = header.notes();
     let recording = match data::read(bytes, &header)? {
         data::Values::Stored(stored) => Recording::from_stored(info, stored)?,
         data::Values::Volts(volts) => Recording::from_volts(info, volts)?,
     };
-    let trigger_line = recording.channels().iter().position(|c| c.kind == ChannelKind::Stim);
-    match trigger_line {
-        Some(line) if recording.annotations().is_empty() => Ok(recording.with_triggers_of(line)),
-        _ => Ok(recording),
-    }
+    Ok(Reading { recording, notes })
 }

@@ -180,6 +180,8 @@ impl Steps {
                 let alpha = float("alpha", Activation::SELU_ALPHA);
                 ("Selu", vec![alpha, float("gamma", Activation::SELU_SCALE)])
             }
+            Activation::Tanh => ("Tanh", vec![]),
+            Activation::Linear => ("Identity", vec![]),
             Activation::Gelu => return self.gelu::<F>(sums, out),
         };
         self.step(op, &[sums], out, attributes);

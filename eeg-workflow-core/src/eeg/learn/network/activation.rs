@@ -26,6 +26,10 @@ pub enum Activation {
     Selu,
     /// `x Φ(x)` with the exact normal distribution (Hendrycks and Gimpel 2016).
     Gelu,
+    /// `tanh x`
+    Tanh,
+    /// `x`
+    Linear,
 }
 
 /// A name that no activation function has.
@@ -42,7 +46,7 @@ fn names() -> String {
 
 impl Activation {
     /// All of them, in the order in which designers list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Sigmoid,
         Self::Relu,
         Self::Softmax,
@@ -50,6 +54,8 @@ impl Activation {
         Self::LeakyRelu,
         Self::Selu,
         Self::Gelu,
+        Self::Tanh,
+        Self::Linear,
     ];
     /// The slope of leaky-relu below 0.
     pub const LEAKY_SLOPE: f64 = 0.2;
@@ -68,6 +74,8 @@ impl Activation {
             Self::LeakyRelu => "leaky-relu",
             Self::Selu => "selu",
             Self::Gelu => "gelu",
+            Self::Tanh => "tanh",
+            Self::Linear => "linear",
         }
     }
 
@@ -115,7 +123,8 @@ impl Activation {
             Self::Selu if x < zero => x.exp_m1() * F::of(Self::SELU_SCALE * Self::SELU_ALPHA),
             Self::Selu => x * F::of(Self::SELU_SCALE),
             Self::Gelu => F::of(x.wide() * normal(x.wide())),
-            Self::Relu | Self::LeakyRelu | Self::Elu | Self::Softmax => x,
+            Self::Tanh => x.tanh(),
+            Self::Relu | Self::LeakyRelu | Self::Elu | Self::Softmax | Self::Linear => x,
         }
     }
 
@@ -135,7 +144,11 @@ impl Activation {
                 let x = x.wide();
                 F::of(normal(x) + x * (-x * x / 2.0).exp() / (2.0 * PI).sqrt())
             }
-            Self::Relu | Self::LeakyRelu | Self::Elu | Self::Softmax => one,
+            Self::Tanh => {
+                let y = x.tanh();
+                one - y * y
+            }
+            Self::Relu | Self::LeakyRelu | Self::Elu | Self::Softmax | Self::Linear => one,
         }
     }
 }

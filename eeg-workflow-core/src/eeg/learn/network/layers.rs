@@ -22,8 +22,8 @@ pub enum LayerError {
         /// How many were asked for.
         units: usize,
     },
-    /// The share of dropped units is not from 0 to below 1.
-    #[error("a dropout of {dropout}: it is a fraction from 0 to below 1")]
+    /// The share of dropped units is not from 0 to 1.
+    #[error("a dropout of {dropout}: it is a fraction from 0 to 1")]
     Dropout {
         /// The share that was asked for.
         dropout: f64,
@@ -35,7 +35,8 @@ impl Layer {
     pub const MAX_UNITS: usize = 65_536;
 
     /// `units` units; in training a share `dropout` of their outputs is set to 0 and the others
-    /// are divided by `1 - dropout` (`keras.layers.Dense` and `keras.layers.Dropout`).
+    /// are divided by `1 - dropout` (`keras.layers.Dense` and `keras.layers.Dropout`); a dropout
+    /// of 1 drops all of them, as in Keras.
     ///
     /// # Errors
     /// [`LayerError`].
@@ -43,7 +44,7 @@ impl Layer {
         if !(1..=Self::MAX_UNITS).contains(&units) {
             return Err(LayerError::Units { units });
         }
-        if !(0.0..1.0).contains(&dropout) {
+        if !(0.0..=1.0).contains(&dropout) {
             return Err(LayerError::Dropout { dropout });
         }
         Ok(Self { units, activation, dropout })

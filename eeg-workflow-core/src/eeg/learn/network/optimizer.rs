@@ -15,11 +15,13 @@ pub enum Rule {
     Adagrad,
     /// `keras.optimizers.RMSprop` (Tieleman and Hinton 2012): ρ 0.9, ε 1e-7.
     Rmsprop,
+    /// `keras.optimizers.SGD` without momentum.
+    Sgd,
 }
 
 /// A name that no optimiser has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no optimizer {name:?}; there are adam, adagrad, rmsprop")]
+#[error("no optimizer {name:?}; there are adam, adagrad, rmsprop, sgd")]
 pub struct UnknownOptimizer {
     /// The name that was asked for.
     pub name: String,
@@ -30,7 +32,7 @@ pub struct UnknownOptimizer {
 pub struct Optimizer {
     /// The rule.
     pub rule: Rule,
-    /// What the size of the steps is proportional to; 0.001 in Keras for each rule.
+    /// What the size of the steps is proportional to; see [`Rule::learning_rate`].
     pub learning_rate: f64,
 }
 
@@ -40,12 +42,9 @@ const RHO: f64 = 0.9;
 const EPSILON: f64 = 1e-7;
 
 impl Optimizer {
-    /// The learning rate that Keras starts with.
-    pub const LEARNING_RATE: f64 = 1e-3;
-
     /// The rule with the learning rate of Keras.
     pub fn new(rule: Rule) -> Self {
-        Self { rule, learning_rate: Self::LEARNING_RATE }
+        Self { rule, learning_rate: rule.learning_rate() }
     }
 
     /// What the second state of each weight is before the first step; the first state is 0.
@@ -60,6 +59,7 @@ impl Optimizer {
     ///   `w -= m · lr · sqrt(1 - β₂ᵗ) / (1 - β₁ᵗ) / (sqrt(v) + ε)`; first is m, second v
     /// - adagrad: `a += g²`, `w -= lr · g / sqrt(a + ε)`; second is a
     /// - rmsprop: `v = ρ v + (1 - ρ) g²`, `w -= lr · g / sqrt(v + ε)`; second is v
+    /// - sgd: `w -= lr · g`
     ///
     /// What is longer than `weights` is not looked at.
     pub fn step<F: Real>(
@@ -91,6 +91,11 @@ impl Optimizer {
                     *w -= rate * *g / (*a + epsilon).sqrt();
                 }
             }
+            Rule::Sgd => {
+                for ((w, g), _) in each {
+                    *w -= rate * *g;
+                }
+            }
             Rule::Rmsprop => {
                 let (rho, rest) = (F::of(RHO), F::of(1.0 - RHO));
                 for ((w, g), v) in each {
@@ -102,6 +107,13 @@ impl Optimizer {
     }
 }
 
+impl Rule {
+    /// The learning rate that Keras starts with: 0.01 for sgd, 0.001 for the others.
+    pub fn learning_rate(self) -> f64 {
+        if self == Self::Sgd { 1e-2 } else { 1e-3 }
+    }
+}
+
 impl FromStr for Rule {
     type Err = UnknownOptimizer;
 
@@ -110,6 +122,7 @@ impl FromStr for Rule {
             "adam" => Ok(Self::Adam),
             "adagrad" => Ok(Self::Adagrad),
             "rmsprop" => Ok(Self::Rmsprop),
+            "sgd" => Ok(Self::Sgd),
             _ => Err(UnknownOptimizer { name: name.to_owned() }),
         }
     }
@@ -121,6 +134,7 @@ impl fmt::Display for Rule {
             Self::Adam => "adam",
             Self::Adagrad => "adagrad",
             Self::Rmsprop => "rmsprop",
+            Self::Sgd => "sgd",
         })
     }
 }

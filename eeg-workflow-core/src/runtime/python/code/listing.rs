@@ -63,11 +63,11 @@ impl ListedBlock {
     /// As the planner and designers take it.
     pub(crate) fn spec(&self) -> BlockSpec {
         let mut spec = BlockSpec::new(&self.name)
-            .family(&self.family)
-            .description(&self.description)
-            .volatility(Volatility::Volatile)
-            .execution(Execution::Wait)
-            .checks_own_values();
+            .with_family(&self.family)
+            .with_description(&self.description)
+            .with_volatility(Volatility::Volatile)
+            .with_execution(Execution::Wait)
+            .with_own_checks();
         let count = |n: i64| u32::try_from(n).unwrap_or_default();
         for field in &self.fields {
             spec = match field {

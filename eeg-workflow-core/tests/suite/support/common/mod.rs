@@ -67,7 +67,7 @@ pub fn module() -> Module {
             m.block(Custom(failing("Panic"), |_: &Context<'_>, _: Inputs<'_>| panic!("it blew up")))
         })
         .and_then(|m| {
-            let spec = sleep("Sleep").execution(Execution::Wait);
+            let spec = sleep("Sleep").with_execution(Execution::Wait);
             m.block(Custom(spec, |cx: &Context<'_>, _: Inputs<'_>| {
                 cx.sleep(Duration::from_secs_f64(cx.float("seconds")?.unwrap_or(1.0)))?;
                 Ok(Outputs::one(1_i64))

@@ -135,7 +135,7 @@ pub fn registry(probe: &Arc<Probe>) -> ModuleRegistry {
             "Addition" => {
                 spec.input("num1", PortType::OBJECT, 1..=1).input("num2", PortType::OBJECT, 1..=1)
             }
-            "Gate" => spec.input("in", PortType::OBJECT, 0..=1).execution(Execution::Wait),
+            "Gate" => spec.input("in", PortType::OBJECT, 0..=1).with_execution(Execution::Wait),
             _ => spec.input("in", PortType::OBJECT, 0..=1),
         };
         Probed { spec, probe: Arc::clone(probe), body }

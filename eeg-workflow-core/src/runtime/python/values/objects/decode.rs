@@ -8,6 +8,7 @@ use ndarray::{Array, Dimension};
 
 use super::FieldMap;
 use crate::block::Value;
+use crate::eeg::formats::EventOptions;
 use crate::eeg::{
     Annotation, Channel, ChannelKind, Epochs, EpochsInfo, Event, EventNumbering, Evoked,
     FeatureVectors, Info, Recording, Timestamp,
@@ -63,7 +64,7 @@ fn to_recording(fields: &mut Fields) -> Result<Recording, String> {
     // As the readers do it where the only events are those of a trigger line.
     let line = recording.channels().iter().position(|channel| channel.kind == ChannelKind::Stim);
     Ok(match line {
-        Some(line) if recording.annotations().is_empty() => recording.with_triggers_of(line),
+        Some(_) if recording.annotations().is_empty() => EventOptions::default().of(recording),
         _ => recording,
     })
 }

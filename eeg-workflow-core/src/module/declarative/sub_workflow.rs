@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 
-use super::json::Problem;
 use super::manifest::{BlockType, InnerPort, SubWorkflow};
+use super::place::Problem;
 use super::preset::to_json;
 use crate::block::{
     Block, BlockError, BlockSpec, Cardinality, Catalog, Context, Execution, Inputs, NotFound,
@@ -55,17 +55,18 @@ impl Catalog for Used {
 }
 
 impl Used {
-    /// A block is what the least of its inner blocks is, and waits for them.
+    /// A block is as volatile as the most volatile of its inner blocks, and waits for them.
     fn characterise(&self, spec: BlockSpec) -> BlockSpec {
         let specs = || self.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
-        let least = specs().map(BlockSpec::volatility_class).max_by_key(|class| match class {
+        let least = specs().map(BlockSpec::volatility).max_by_key(|class| match class {
             Volatility::Pure => 0,
             Volatility::Versioned => 1,
             Volatility::Volatile => 2,
         });
-        let spec = spec.volatility(least.unwrap_or(Volatility::Pure)).execution(Execution::Wait);
-        let own = specs().any(BlockSpec::is_checking_own_values);
-        if own { spec.checks_own_values() } else { spec }
+        let spec =
+            spec.with_volatility(least.unwrap_or(Volatility::Pure)).with_execution(Execution::Wait);
+        let own = specs().any(BlockSpec::checks_own_values);
+        if own { spec.with_own_checks() } else { spec }
     }
 }
 
@@ -123,7 +124,7 @@ impl SubWorkflowBlock {
         Err(Problem { pointer: pointer.to_owned(), text, diagnostics: invalid.diagnostics })
     }
 
-    /// The plan with these parameters and so many values at each input.
+    /// The plan with these parameters, and with this number of values at each input.
     fn plan(
         &self,
         values: impl Iterator<Item = Json>,
@@ -179,8 +180,10 @@ impl Block for SubWorkflowBlock {
         if let Some((block, error)) = report.failures().into_iter().next() {
             let name = plan.block(block).map_or("", |block| block.spec().name());
             let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
-            let message = format!("inner block {id} ({name}): {error}");
-            return Err(BlockError::of(error.kind(), message).with_details(error.details()));
+            let inner = format!("inner block {id} ({name})");
+            let message = format!("{inner}: {error}");
+            let details = format!("{inner}: {}", error.details());
+            return Err(BlockError::of(error.kind(), message).with_details(details));
         }
         let outputs = self.outputs.iter();
         let outputs = outputs
@@ -267,8 +270,13 @@ impl<'a> Inside<'a> {
                 empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
             }
             let required = targets.iter().any(|(_, parameter)| parameter.required);
-            spec = spec.parameter(&parameter.name, port_type, default, &parameter.description);
-            spec = if required { spec.required() } else { spec };
+            spec = spec.with_parameter(Parameter {
+                name: parameter.name.clone(),
+                port_type,
+                default,
+                description: parameter.description.clone(),
+                required,
+            });
             parameters.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, parameters, empty))
@@ -305,11 +313,11 @@ impl<'a> Inside<'a> {
         let (module, block_type) = (text("module"), text("type"));
         let found = self.catalog.find(module, block_type).map_err(|_| {
             inner.problem(format!(
-                "block {id} is of an unknown type \"{block_type}\" of \"{module}\""
+                "block {id} has the unknown type \"{block_type}\" of \"{module}\""
             ))
         })?;
         let (index, declared) = find(found.spec(), &inner.name).ok_or_else(|| {
-            inner.problem(format!("block {id} ({block_type}) has no such field \"{}\"", inner.name))
+            inner.problem(format!("block {id} ({block_type}) has no field \"{}\"", inner.name))
         })?;
         Ok((Target { block, inner: inner.clone(), index }, declared))
     }

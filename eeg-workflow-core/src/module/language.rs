@@ -1,18 +1,19 @@
-//! What runs modules that are code.
+//! What runs the modules that are written in a programming language.
 
 use std::error::Error;
 
-use super::{Archive, Module};
+use super::archive::Archive;
+use super::registry::Module;
 use crate::block::OwnerId;
 
-/// Runs the modules of archives that are written in a language of their own: an implementation
+/// Runs the modules of archives that are written in a programming language: an implementation
 /// knows the language, and how uploaded code is kept from doing harm.
 pub trait ModuleRuntime: Send + Sync + 'static {
     /// Loads the code of an archive for its owner and says what blocks are in it, in a form that
-    /// is kept beside the archive.
+    /// is stored beside the archive.
     ///
     /// # Errors
-    /// The code cannot be loaded, or is no module; the error names the file and line.
+    /// The code cannot be loaded, or is not a module; the error names the file and line.
     fn inspect(&self, owner: OwnerId, archive: &Archive)
     -> Result<serde_json::Value, RuntimeError>;
 
@@ -26,11 +27,11 @@ pub trait ModuleRuntime: Send + Sync + 'static {
         listing: &serde_json::Value,
     ) -> Result<Vec<Module>, RuntimeError>;
 
-    /// The archive of this digest is not used any more, but by plans that were made before.
+    /// The archive of this digest is used only by plans that were made before.
     fn forget(&self, digest: &str);
 
     /// A library was opened, and these are the digests of all its archives that are code: what
-    /// is kept of others can go.
+    /// is stored of others can be removed.
     fn keep(&self, digests: &[&str]) {
         let _ = digests;
     }

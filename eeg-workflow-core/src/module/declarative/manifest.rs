@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::json::{Place, Problem};
+use super::place::{Place, Problem};
 use crate::block::PortType;
 use crate::workflow::{BlockId, Diagnostic};
 
@@ -121,7 +121,7 @@ impl Manifest {
     /// Reads a `module.json`.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let root: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Problem::new("", format!("no JSON: {error}")))?;
+            .map_err(|error| Problem::new("", format!("not valid JSON: {error}")))?;
         let root = Place::root(&root);
         // The version first: a later one may have other fields.
         let format = root.need("format")?;
@@ -143,7 +143,7 @@ impl Manifest {
 }
 
 impl Implementation {
-    /// The block types that it stands on, each with its place.
+    /// The block types that it depends on, each with its place.
     pub(super) fn uses(&self) -> Vec<(BlockType, String)> {
         match self {
             Self::Preset(preset) => vec![(preset.target.clone(), preset.pointer.clone())],
@@ -154,7 +154,7 @@ impl Implementation {
                     let block_type = BlockType { module: text("module")?, name: text("type")? };
                     Some((block_type, format!("{}/blocks/{i}", workflow.document_pointer)))
                 });
-                // What is no block at all is reported by planning.
+                // What is not a block at all is reported by planning.
                 used.collect()
             }
         }
@@ -278,8 +278,9 @@ fn card(place: &Place<'_>) -> Result<Option<(u32, u32)>, Problem> {
     let ends = place.text()?.split_once('-');
     let ends = ends.and_then(|(min, max)| Some((min.parse().ok()?, max.parse().ok()?)));
     let ends = ends.filter(|(min, max)| min <= max && (1..=10_000).contains(max));
-    ends.map(Some)
-        .ok_or_else(|| place.problem("must be as \"1-1\": the least and the most edges (10000)"))
+    ends.map(Some).ok_or_else(|| {
+        place.problem("must be like \"1-1\": the minimum and the maximum of edges (10000 at most)")
+    })
 }
 
 /// One `{"block", "port"}`, or a list of them.
@@ -309,5 +310,5 @@ fn block_id(place: &Place<'_>) -> Result<BlockId, Problem> {
         return Ok(BlockId::Integer(integer));
     }
     let text = place.value.as_str().map(|text| BlockId::Text(text.into()));
-    text.ok_or_else(|| place.problem("must be a block's id: an integer or a text"))
+    text.ok_or_else(|| place.problem("must be a block's id: an integer or a string"))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::json::Problem;
 use super::manifest::Preset;
+use super::place::Problem;
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Field, Inputs, Outputs, Parameters, Value,
 };
@@ -50,17 +50,12 @@ impl PresetBlock {
                     spec.output_with(&port.name, port.port_type.clone(), edges)
                 }
                 Field::Parameter(parameter) if is_fixed(&parameter.name) => spec,
-                Field::Parameter(parameter) => {
-                    let (name, port_type) = (&parameter.name, parameter.port_type.clone());
-                    let (default, description) = (&parameter.default, &parameter.description);
-                    let spec = spec.parameter(name, port_type, default.clone(), description);
-                    if parameter.required { spec.required() } else { spec }
-                }
+                Field::Parameter(parameter) => spec.with_parameter(parameter.clone()),
             };
         }
-        spec = spec.volatility(declared.volatility_class()).execution(declared.execution_class());
-        if declared.is_checking_own_values() {
-            spec = spec.checks_own_values();
+        spec = spec.with_volatility(declared.volatility()).with_execution(declared.execution());
+        if declared.checks_own_values() {
+            spec = spec.with_own_checks();
         }
         Ok(Self { spec, inner, fixed: preset.values })
     }
@@ -79,7 +74,7 @@ impl Block for PresetBlock {
         let inner = self.inner.spec();
         let (parameters, errors) = Parameters::resolve_all(inner, |name| values.get(name));
         if let Some(error) = errors.into_iter().next()
-            && !inner.is_checking_own_values()
+            && !inner.checks_own_values()
         {
             return Err(BlockError::from_error(error));
         }

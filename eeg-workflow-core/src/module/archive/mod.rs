@@ -1,22 +1,23 @@
 //! Zip archives of modules, read safely.
 //!
-//! Nothing of an archive is believed: names are checked before anything is read, sizes are
+//! Nothing in an archive is trusted: names are checked before anything is read, sizes are
 //! counted while inflating, and the whole stays in memory until all of it is found good.
+
+mod directory;
+mod error;
+mod names;
+mod requirements;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::ArchiveError;
+pub use error::ArchiveError;
+use names::{Names, check_file_name, check_path, is_ignored};
 
-/// More 64-bit directories than this are looked at as an attack. (An archive has at most one,
-/// and so has each archive inside it.)
-const MAX_DIRECTORIES: usize = 50;
-
-/// How large an archive may be.
+/// The limits of an archive.
 #[derive(Clone, Debug)]
 pub struct ArchiveLimits {
     /// Bytes of the archive itself.
@@ -27,8 +28,8 @@ pub struct ArchiveLimits {
     pub entry_bytes: u64,
     /// Bytes of all entries, inflated.
     pub total_bytes: u64,
-    /// How many times its compressed size an entry may grow. (What inflates to less than
-    /// 1 MiB is not measured: short texts repeat themselves much.)
+    /// The maximum ratio of an entry's inflated to its compressed size. (What inflates to less
+    /// than 1 MiB is not measured: short texts repeat themselves much.)
     pub ratio: u64,
     /// Path components of an entry.
     pub depth: usize,
@@ -50,7 +51,7 @@ impl Default for ArchiveLimits {
     }
 }
 
-/// An archive that was found good, its files in memory.
+/// A valid archive, its files in memory.
 #[derive(Clone, Debug)]
 pub struct Archive {
     /// Its file name, such as `Lab.zip`.
@@ -87,6 +88,21 @@ impl Archive {
         self.modules.iter().filter(move |module| module.kind == kind)
     }
 
+    /// What its owner should know: files that look used, and are not.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let lists = self.modules.iter().flat_map(|module| {
+            let listed = module.files.keys().filter(|path| {
+                path.rsplit('/').next() == Some(requirements::FILE)
+                    && (path.contains('/') || module.kind != ModuleKind::Python)
+            });
+            listed.map(|path| format!("{}/{path}", module.name))
+        });
+        let warn = |path| {
+            format!("{path} is not used: packages are listed beside the __init__.py of a module")
+        };
+        lists.map(warn).collect()
+    }
+
     /// Reads an archive.
     ///
     /// # Errors
@@ -101,28 +117,20 @@ impl Archive {
             let limit = limits.archive_bytes;
             return Err(ArchiveError::ArchiveTooLarge { bytes: bytes.len(), limit });
         }
-        // Before the directory is parsed into memory. (Few honest archives hold other ones.)
-        if central_names(bytes).nth(limits.entries.saturating_mul(4)).is_some() {
-            return Err(ArchiveError::TooManyEntries { limit: limits.entries });
-        }
-        // Looking for the right one among many 64-bit directories would take quadratic time.
-        if positions(bytes, *b"PK\x06\x07").nth(MAX_DIRECTORIES).is_some()
-            || positions(bytes, *b"PK\x06\x06").nth(MAX_DIRECTORIES).is_some()
-        {
-            return Err(ArchiveError::ForeignData);
-        }
+        directory::check_before_parsing(bytes, limits.entries)?;
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(ArchiveError::NotAZip)?;
         if zip.len() > limits.entries {
             return Err(ArchiveError::TooManyEntries { limit: limits.entries });
         }
         if zip.has_duplicate_names() {
-            return Err(ArchiveError::Duplicate(first_duplicate(bytes)));
+            return Err(ArchiveError::Duplicate(directory::first_duplicate(bytes)));
         }
-        if !is_alone(bytes, &zip) {
+        if !directory::is_alone(bytes, &zip) {
             return Err(ArchiveError::ForeignData);
         }
         let wanted = list(&zip, limits)?;
         zip.validate_header_consistency().map_err(ArchiveError::Inconsistent)?;
+        directory::check_one_end(bytes, &mut zip)?;
         let modules = inflate(&mut zip, wanted, limits)?;
         let digest = digest(bytes);
         Ok(Self { name: file_name.to_owned(), digest, modules })
@@ -132,46 +140,6 @@ impl Archive {
 /// The SHA-256 in lowercase hexadecimal digits.
 pub(super) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One plain component: it becomes a part of module names and of messages.
-fn check_file_name(name: &str) -> Result<(), ArchiveError> {
-    let stem = name.strip_suffix(".zip").filter(|stem| !stem.is_empty() && name.len() <= 120);
-    let plain = |c: char| !c.is_control() && !"/\\:\"<>|?*".contains(c);
-    let fine = stem.is_some_and(|stem| stem.chars().all(plain) && stem.trim() == stem)
-        && !name.starts_with('.');
-    if fine { Ok(()) } else { Err(ArchiveError::FileName(name.chars().take(200).collect())) }
-}
-
-/// Where this signature stands, whether it means something there or not.
-fn positions(bytes: &[u8], signature: [u8; 4]) -> impl Iterator<Item = usize> {
-    bytes.windows(4).enumerate().filter(move |(_, four)| *four == signature).map(|(at, _)| at)
-}
-
-/// The names behind everything that looks like an entry of a zip directory.
-fn central_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    positions(bytes, *b"PK\x01\x02").filter_map(|at| {
-        let header = bytes.get(at..)?;
-        let &[low, high] = header.get(28..30)? else { return None };
-        header.get(46..46 + usize::from(u16::from_le_bytes([low, high])))
-    })
-}
-
-/// A name that is there twice, for the message.
-fn first_duplicate(bytes: &[u8]) -> String {
-    let mut seen = rustc_hash::FxHashSet::default();
-    let twice = central_names(bytes).find(|name| !seen.insert(*name));
-    String::from_utf8_lossy(twice.unwrap_or_default()).into_owned()
-}
-
-/// Whether the archive begins and ends where the file does.
-fn is_alone(bytes: &[u8], zip: &ZipArchive<Cursor<&[u8]>>) -> bool {
-    let end = 22 + zip.comment().len();
-    let last = bytes.len().checked_sub(end).and_then(|at| bytes.get(at..));
-    let begins = if zip.is_empty() { b"PK\x05\x06" } else { b"PK\x03\x04" };
-    zip.offset() == 0
-        && bytes.starts_with(begins)
-        && last.is_some_and(|record| record.starts_with(b"PK\x05\x06"))
 }
 
 /// A file that is wanted: its place in the archive, its module's name, its path below it.
@@ -222,7 +190,7 @@ fn list(
                 wanted.push(Wanted { index, module: module.to_owned(), path: path.to_owned() });
             }
             None if !is_folder => return Err(ArchiveError::FileAtRoot(name)),
-            // An empty folder is no module either: seen when modules are made.
+            // An empty folder is not a module: refused when modules are made.
             None => {
                 wanted.push(Wanted { index, module: path.to_owned(), path: String::new() });
             }
@@ -230,73 +198,6 @@ fn list(
         }
     }
     Ok(wanted)
-}
-
-fn check_path(name: &str, path: &str, limits: &ArchiveLimits) -> Result<(), ArchiveError> {
-    let shown = || name.chars().take(limits.name_bytes).collect::<String>();
-    if name.len() > limits.name_bytes {
-        return Err(ArchiveError::NameTooLong { entry: shown(), limit: limits.name_bytes });
-    }
-    let unsafe_component = |part: &str| match part {
-        "" => Some("it has an empty component"),
-        "." | ".." => Some("it has a relative component"),
-        // Windows drops both, and so makes another name of it.
-        part if part.ends_with(['.', ' ']) => Some("a component ends in a point or a space"),
-        _ => None,
-    };
-    let problem = if path.starts_with('/') {
-        Some("it is absolute")
-    } else if path.contains('\\') {
-        Some("it has a backslash")
-    } else if path.contains(':') {
-        Some("it has a colon")
-    } else if path.chars().any(char::is_control) {
-        Some("it has a control character")
-    } else {
-        path.split('/').find_map(unsafe_component)
-    };
-    if let Some(problem) = problem {
-        return Err(ArchiveError::UnsafeName { entry: shown(), problem });
-    }
-    if path.split('/').count() > limits.depth {
-        return Err(ArchiveError::TooDeep { entry: shown(), limit: limits.depth });
-    }
-    Ok(())
-}
-
-/// What systems and Python leave behind.
-fn is_ignored(path: &str) -> bool {
-    let mut parts = path.split('/');
-    path.split('/').next() == Some("__MACOSX")
-        || parts.any(|part| part == "__pycache__" || part == ".DS_Store")
-}
-
-/// All names so far without their case, each with its spelling and whether it is a folder.
-#[derive(Default)]
-struct Names(FxHashMap<String, (String, bool)>);
-
-impl Names {
-    /// Adds a path and the folders above it.
-    fn add(&mut self, path: &str, is_folder: bool) -> Result<(), ArchiveError> {
-        let above = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
-        for (part, is_folder) in above.map(|part| (part, true)).chain([(path, is_folder)]) {
-            let entry = (part.to_owned(), is_folder);
-            match self.0.get(&part.to_lowercase()) {
-                Some(known) if *known == entry && is_folder => {}
-                Some((known, _)) if known == path => {
-                    return Err(ArchiveError::Duplicate(path.to_owned()));
-                }
-                Some((known, _)) => {
-                    let (first, second) = (known.clone(), path.to_owned());
-                    return Err(ArchiveError::Collision { first, second });
-                }
-                None => {
-                    self.0.insert(part.to_lowercase(), entry);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Reads the files, and makes modules of them.
@@ -324,6 +225,9 @@ fn inflate(
         } else {
             return Err(ArchiveError::NotAModule(name));
         };
+        if kind == ModuleKind::Python {
+            requirements::check(&name, &files)?;
+        }
         Ok(ArchivedModule { name, kind, files })
     });
     modules.collect()

@@ -1,10 +1,10 @@
-//! Walking through a JSON document with a pointer to where one is, for exact error messages.
+//! A value in a JSON document with its JSON pointer, for exact error messages.
 
 use serde_json::{Map, Value};
 
 use crate::workflow::Diagnostic;
 
-/// Lists in a manifest are no longer than this.
+/// The maximum length of a list in a manifest.
 const MAX_ITEMS: usize = 1000;
 
 /// A value in a document, and its JSON pointer.
@@ -85,15 +85,15 @@ impl<'a> Place<'a> {
     }
 
     pub(super) fn text(&self) -> Found<&'a str> {
-        self.value.as_str().ok_or_else(|| self.problem("must be a text"))
+        self.value.as_str().ok_or_else(|| self.problem("must be a string"))
     }
 
-    /// A field's text, or an empty one.
+    /// A string field, or an empty string.
     pub(super) fn text_of(&self, field: &str) -> Found<&'a str> {
         self.get(field).map_or(Ok(""), |place| place.text())
     }
 
-    /// A field's text that names something: not empty, not long, on one line.
+    /// A string field that names something: neither empty nor long, on one line.
     pub(super) fn name_of(&self, field: &str) -> Found<&'a str> {
         let place = self.need(field)?;
         let name = place.text()?;

@@ -6,23 +6,26 @@ use zip::result::ZipError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiveError {
-    /// The archive's own name is no plain file name that ends in `.zip`.
-    #[error("archive name {0:?} is no plain file name ending in .zip")]
+    /// The archive's own name is not a plain file name that ends in `.zip`.
+    #[error("archive name {0:?} is not a plain file name ending in .zip")]
     FileName(String),
     /// The archive is too large.
     #[error("archive of {bytes} bytes is too large (at most {limit})")]
     ArchiveTooLarge {
         /// Its size.
         bytes: usize,
-        /// The greatest size.
+        /// The maximum.
         limit: usize,
     },
-    /// The bytes are no zip archive, or a damaged one.
+    /// The bytes are not a zip archive, or a damaged one.
     #[error("not a zip archive, or a damaged one")]
     NotAZip(#[source] ZipError),
-    /// Something stands before or behind the archive proper.
+    /// There is something before or after the archive proper.
     #[error("the file holds more than a zip archive")]
     ForeignData,
+    /// Two records claim to be the end of the archive: which one counts is up to the reader.
+    #[error("the archive has two end records")]
+    TwoDirectories,
     /// The directory and the entries themselves contradict each other, or entries overlap.
     #[error("the archive contradicts itself")]
     Inconsistent(#[source] ZipError),
@@ -60,25 +63,27 @@ pub enum ArchiveError {
         limit: usize,
     },
     /// Two entries have one name.
-    #[error("entry {0:?} is there twice")]
+    #[error("entry {0:?} occurs twice")]
     Duplicate(String),
-    /// Two entries would be one on a system that does not tell case apart, or one is a file
+    /// Two entries would be one on a system that ignores case or how accents are encoded, or one is a file
     /// where the other needs a folder.
     #[error("entries {first:?} and {second:?} collide")]
     Collision {
-        /// The one.
+        /// The first.
         first: String,
-        /// The other.
+        /// The second.
         second: String,
     },
-    /// An entry is a link, a device or something else that is no file or folder.
+    /// An entry is a link, a device or something else that is neither a file nor a folder.
     #[error("entry {0:?} is neither a file nor a folder")]
     SpecialFile(String),
     /// An entry is encrypted.
     #[error("entry {0:?} is encrypted")]
     Encrypted(String),
-    /// An entry is compressed in a way that is not taken.
-    #[error("entry {entry:?} is compressed as {method}: only stored and deflated ones are taken")]
+    /// An entry is compressed by an unsupported method.
+    #[error(
+        "entry {entry:?} is compressed as {method}: only stored and deflated entries are supported"
+    )]
     Compression {
         /// The entry.
         entry: String,
@@ -93,7 +98,7 @@ pub enum ArchiveError {
     EntryTooLarge {
         /// The entry.
         entry: String,
-        /// How large it may be.
+        /// The maximum.
         limit: u64,
     },
     /// All entries together are too large.
@@ -101,7 +106,7 @@ pub enum ArchiveError {
     TotalTooLarge {
         /// The entry that was one too many.
         entry: String,
-        /// How large all may be.
+        /// The maximum.
         limit: u64,
     },
     /// An entry inflates to much more than its compressed size.
@@ -109,7 +114,7 @@ pub enum ArchiveError {
     Ratio {
         /// The entry.
         entry: String,
-        /// How many times it may.
+        /// The maximum ratio.
         limit: u64,
     },
     /// An entry cannot be inflated, or is not what its checksum and size say.
@@ -121,7 +126,17 @@ pub enum ArchiveError {
         #[source]
         source: std::io::Error,
     },
-    /// A folder is no module.
-    #[error("folder {0:?} is no module: it has neither module.json nor __init__.py")]
+    /// A folder is not a module.
+    #[error("folder {0:?} is not a module: it has neither module.json nor __init__.py")]
     NotAModule(String),
+    /// A line of a module's `requirements.txt` is not a plain requirement.
+    #[error("{file} line {line}: {problem}")]
+    Requirement {
+        /// The file, such as `Lab/requirements.txt`.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
 }
