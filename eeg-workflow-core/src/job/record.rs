@@ -188,11 +188,12 @@ impl Job {
     /// service:
     ///
     /// ```
+    /// use eeg_workflow_core::block::OwnerId;
     /// use eeg_workflow_core::job::{Job, JobId, JobState, JobStatus, Timestamp};
     ///
     /// let job = Job {
     ///     id: JobId(0),
-    ///     owner: 0,
+    ///     owner: OwnerId::LOCAL,
     ///     started: Timestamp::now(),
     ///     document: r#"{"blocks": [], "edges": []}"#.into(),
     ///     modules: Vec::new(),

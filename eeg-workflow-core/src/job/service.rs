@@ -116,6 +116,7 @@ pub enum Cancellation {
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
+/// use eeg_workflow_core::block::OwnerId;
 /// use eeg_workflow_core::engine::{Engine, EngineOptions};
 /// use eeg_workflow_core::job::{JobOptions, JobService, MemoryStore};
 /// use eeg_workflow_core::module::{Module, ModuleRegistry};
@@ -130,7 +131,7 @@ pub enum Cancellation {
 /// let store = Arc::new(MemoryStore::new());
 /// let jobs = JobService::open(engine, store, Arc::new(modules), options)?;
 ///
-/// let owner = 1;
+/// let owner = OwnerId(1);
 /// let workflow = Workflow::from_json(
 ///     r#"{"blocks": [{"id": 1, "type": "Two", "module": "Lab.zip:Lab"}], "edges": []}"#,
 /// )?;
