@@ -121,9 +121,10 @@ impl UserModules {
     }
 
     /// The modules, the built-in and public ones and those of the user, that have this folder's
-    /// name, by whichever archive.
+    /// name, by whichever archive. A name that names no archive names nothing.
     fn alike(&self, name: &str) -> impl Iterator<Item = &ModuleEntry> {
-        let indices = self.snapshot.by_folder.get(folder_of(name));
+        let folder = name.contains(':').then(|| folder_of(name));
+        let indices = folder.and_then(|folder| self.snapshot.by_folder.get(folder));
         let entries = indices.into_iter().flatten().filter_map(|i| self.snapshot.entries.get(*i));
         entries.filter(|entry| {
             self.exact(entry.module.name()).is_some_and(|used| std::ptr::eq(used, *entry))

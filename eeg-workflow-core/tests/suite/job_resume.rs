@@ -193,6 +193,7 @@ fn what_a_shutdown_does_not_wait_for_goes_on_at_the_next_start() {
 fn a_shutdown_waits_for_running_jobs_as_long_as_it_may() {
     let lab = durable();
     let id = lab.submit(&document(&["Gate"], &[]));
+    until(|| lab.service.counts().running == 1);
     let probe = Arc::clone(&lab.probe);
     let opener = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(50));

@@ -7,6 +7,7 @@ use crate::support::sandbox_support;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use eeg_workflow_core::runtime::sandbox::{Sandbox, SandboxKind, interpreter_paths};
 use sandbox_support::world::World;
@@ -47,7 +48,11 @@ fn only_python_3_9_or_newer_is_taken_for_an_interpreter() {
     let refused = |program: &Path| interpreter_paths(program).unwrap_err().to_string();
     let script = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        // By a process of its own: another test's child could inherit the file, open for writing,
+        // and then it cannot be started.
+        let script = format!("#!/bin/sh\n{text}\n");
+        let copy = ["-c", r#"printf %s "$1" > "$2""#, "sh", &script];
+        assert!(Command::new("sh").args(copy).arg(&path).status().unwrap().success());
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         path
     };

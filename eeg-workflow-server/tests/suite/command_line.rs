@@ -171,7 +171,7 @@ fn artifacts_and_outputs_are_written() {
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     let read = |name: &str| std::fs::read(place.path().join(name)).unwrap();
     assert_eq!(text(&read("sum.json")), "70\n");
-    assert_eq!(text(&read("one.json")), "\"40\"\n");
+    assert_eq!(text(&read("one.json")), "40\n");
     assert!(read("w-output/9-plot.png").starts_with(b"\x89PNG"));
     // The folder is a new one each time, unless it is named.
     assert_eq!(place.call(&["run", "w.json"]).status.code(), Some(0));

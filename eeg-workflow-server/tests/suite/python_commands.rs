@@ -165,8 +165,8 @@ fn an_interrupted_run_ends_its_processes_and_removes_their_folder() {
     }
 }
 
-/// A package with a module `tiny_package`, as pip installs it without a network.
-fn wheel(folder: &Path) -> String {
+/// Puts a package with a module `tiny_package` into the folder, and gives the requirement.
+fn wheel(folder: &Path) -> &'static str {
     let path = folder.join("tiny_package-1.0-py3-none-any.whl");
     let bytes = common::zip(&[
         ("tiny_package.py", "answer = 'forty-two'\n"),
@@ -181,7 +181,7 @@ fn wheel(folder: &Path) -> String {
         ("tiny_package-1.0.dist-info/RECORD", ""),
     ]);
     std::fs::write(&path, bytes).unwrap();
-    path.to_string_lossy().into_owned()
+    "tiny-package==1.0\n"
 }
 
 #[test]
@@ -193,8 +193,8 @@ fn packages_are_installed_beside_a_running_server_and_shared_by_archives() {
     let code = MODULE
         .replace("import os\n", "import tiny_package\n")
         .replace("return self.output.value", "return tiny_package.answer");
-    let lab = [("Lab/__init__.py", code.as_str()), ("Lab/requirements.txt", &list)];
-    let other = [("Other/__init__.py", code.as_str()), ("Other/requirements.txt", &list)];
+    let lab = [("Lab/__init__.py", code.as_str()), ("Lab/requirements.txt", list)];
+    let other = [("Other/__init__.py", code.as_str()), ("Other/requirements.txt", list)];
     place.write("Lab.zip", &common::zip(&lab));
 
     let refused = server.upload(&token, "Lab.zip", &lab);
@@ -205,11 +205,16 @@ fn packages_are_installed_beside_a_running_server_and_shared_by_archives() {
 
     let data = server.folder();
     let install = ["modules", "install", "Lab.zip", "--data-dir", data.to_str().unwrap()];
-    let run = place.call(&install);
+    let install = || {
+        let mut command = place.command(&install);
+        // From the folder, not from the network.
+        command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", place.path()).output().unwrap()
+    };
+    let run = install();
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     let environments = data.join("python/environments");
     assert!(text(&run.stdout).contains(environments.to_str().unwrap()), "{}", text(&run.stdout));
-    assert_eq!(place.call(&install).status.code(), Some(0));
+    assert_eq!(install().status.code(), Some(0));
     for (archive, files) in [("Lab.zip", &lab), ("Other.zip", &other)] {
         let reply = server.upload(&token, archive, files);
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -226,19 +231,20 @@ fn packages_are_installed_beside_a_running_server_and_shared_by_archives() {
 fn packages_that_cannot_be_installed_are_told_of_and_leave_nothing() {
     let place = Place::new(MODULE);
     let install = |archive: &str, python: &str| {
-        place.call(&["modules", "install", archive, "--data-dir", "data", "--python", python])
+        let arguments = ["modules", "install", archive, "--data-dir", "data", "--python", python];
+        place.command(&arguments).env("PIP_NO_INDEX", "1").output().unwrap()
     };
     let run = install("Lab.zip", "python3");
     assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
     assert!(text(&run.stdout).contains("no requirements.txt"), "{}", text(&run.stdout));
-    let missing = "/no/such/package-1.0-py3-none-any.whl\n";
+    let missing = "no-such-package==1.0\n";
     let files = [("Lab/__init__.py", MODULE), ("Lab/requirements.txt", missing)];
     place.write("Lab.zip", &common::zip(&files));
     let run = install("Lab.zip", "python3");
     assert_eq!(run.status.code(), Some(1));
     let told = text(&run.stderr);
     assert!(told.contains("the packages of Lab.zip could not be installed"), "{told}");
-    assert!(told.contains("/no/such/package-1.0-py3-none-any.whl"), "{told}");
+    assert!(told.contains("no-such-package==1.0"), "{told}");
     let environments = place.path().join("data/python/environments");
     assert_eq!(std::fs::read_dir(environments).unwrap().count(), 0);
     for (archive, python) in

@@ -106,7 +106,7 @@ fn expected(index: usize) -> Expected {
         188 => Ends("COMPLETED", &["'7'", "'8'", "15"], SHOWS),
         190 => Ends("COMPLETED", &["'7'", "'8'", "15", "'1'", "'2'", "-1"], SHOWS),
         192 => Ends("COMPLETED", &["'3'", "6", "9", "-3"], SHOWS),
-        194 => Ends("COMPLETED", &["'3'", r#"=[('flag', 'True'), ('in', "'3'"), ('items', "['a', 'b']"), ('text', "'hi'")]"#], "a Constant gives what it was given, as the user's text has it"),
+        194 => Ends("COMPLETED", &["'3'", r#"=[('flag', 'True'), ('in', '3'), ('items', "['a', 'b']"), ('text', "'hi'")]"#], "a Constant gives a number, and shows what was typed"),
         196 | 198 | 200 => Ends("COMPLETED", &[""], SAME),
         202 => Ends("COMPLETED", &["=<b>bold</b><script>1</script>"], "text is data, never markup, for whoever shows it"),
         204 => Ends("FAILED", &["!RuntimeError: probe failure: h\u{e9}llo \"quoted\""], FAILED),
