@@ -1,7 +1,9 @@
 //! Events of a trigger line.
 
+use std::collections::HashSet;
+
 use super::annotation::to_microsecond;
-use super::{Annotation, Event, Events, Recording};
+use super::{Annotation, ChannelKind, Event, EventNumbering, Events, Recording};
 
 impl Recording {
     /// The events of a trigger line: wherever its value rises, to that value. As MNE's
@@ -41,5 +43,23 @@ impl Recording {
             description: event.id.to_string(),
         };
         rows.into_iter().map(annotation).collect()
+    }
+    /// The annotations that are not events of a trigger line: what a program that reads the line
+    /// by itself is to be told beside it.
+    pub(crate) fn annotations_beside_triggers(&self) -> Vec<&Annotation> {
+        let channels = self.channels().iter().enumerate();
+        let lines = channels.filter(|(_, channel)| channel.kind == ChannelKind::Stim);
+        let triggers: Vec<Annotation> = match self.info().numbering {
+            EventNumbering::Trigger => lines.flat_map(|(at, _)| self.triggers(at, None)).collect(),
+            _ => Vec::new(),
+        };
+        let key =
+            |annotation: &Annotation| (annotation.onset.to_bits(), annotation.duration == 0.0);
+        let of_lines: HashSet<_> =
+            triggers.iter().map(|trigger| (key(trigger), trigger.description.as_str())).collect();
+        let beside = |annotation: &&Annotation| {
+            !of_lines.contains(&(key(annotation), annotation.description.as_str()))
+        };
+        self.annotations().iter().filter(beside).collect()
     }
 }

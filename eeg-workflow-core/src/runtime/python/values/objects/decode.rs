@@ -61,12 +61,8 @@ fn to_recording(fields: &mut Fields) -> Result<Recording, String> {
         lowpass: cutoff(fields.number("lowpass")?).unwrap_or(sfreq / 2.0),
     };
     let recording = Recording::from_volts(info, data).map_err(|error| error.to_string())?;
-    // As the readers do it where the only events are those of a trigger line.
-    let line = recording.channels().iter().position(|channel| channel.kind == ChannelKind::Stim);
-    Ok(match line {
-        Some(_) if recording.annotations().is_empty() => EventOptions::default().of(recording),
-        _ => recording,
-    })
+    // The events of trigger lines beside the annotations, as the readers have it.
+    Ok(EventOptions::default().of(recording))
 }
 
 fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {

@@ -68,8 +68,10 @@ fn of_recording(recording: &Recording, arrays: &mut Arrays) -> io::Result<Json> 
             Ok(())
         })
     })?;
+    // Whoever takes it reads a trigger line by itself.
+    let annotations = recording.annotations_beside_triggers();
     let list = |field: fn(&crate::eeg::Annotation) -> Json| -> Json {
-        info.annotations.iter().map(field).collect()
+        annotations.iter().map(|annotation| field(annotation)).collect()
     };
     Ok(json!({
         "ch_names": names(&info.channels),

@@ -90,8 +90,8 @@ def _raw(mne, fields):
             when = None
     onsets, durations, descriptions = fields["annotations"]
     raw = _raw_class(mne, fields["numbering"], descriptions)(fields["data"], info, verbose="ERROR")
-    # The onsets of a trigger line: its own samples tell them, as in what mne reads.
-    if fields["numbering"] != "trigger" or "stim" not in fields["ch_types"]:
+    # Events of a trigger line are not among them: its own samples tell those.
+    if onsets or fields["numbering"] != "trigger":
         annotations = mne.Annotations(onsets, durations, descriptions, orig_time=when)
         raw.set_annotations(annotations, emit_warning=False, verbose="ERROR")
     return raw
