@@ -10,6 +10,8 @@ use super::dispatcher::{self, Dispatcher};
 use super::events::Subscription;
 use super::keeper::Keeper;
 use super::live::{CancelRequest, Live, Save};
+use super::options::JobOptions;
+use super::outcome::{Cancellation, Deletion, JobCounts};
 use super::queue::{Limits, Queue};
 use super::{
     Job, JobError, JobId, JobState, JobStatus, JobStore, JobSummary, Modules, NewJob, Pending,
@@ -21,90 +23,6 @@ use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
 use crate::guard;
 use crate::sync::{Condvar, Mutex};
 use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
-
-/// Settings of a [`JobService`].
-#[derive(Clone, Debug)]
-pub struct JobOptions {
-    /// The folder of artifacts, with one folder in it for each job that made any. It is made
-    /// if it is not there.
-    pub artifacts: PathBuf,
-    /// The folder of the users' files, with one folder in it for each user, named by the
-    /// user's id; without it, FILE parameters name nothing.
-    pub files: Option<PathBuf>,
-    /// How long a job may run.
-    pub run_deadline: Option<Duration>,
-    /// How long a block may run.
-    pub block_deadline: Option<Duration>,
-    /// Bytes that the outputs of a job may hold.
-    pub memory_limit: Option<usize>,
-    /// Jobs that run at once; others wait, and owners take turns.
-    pub max_running: usize,
-    /// Jobs of one owner that run at once.
-    pub max_running_per_owner: usize,
-    /// Jobs of one owner that have not ended; further ones are refused.
-    pub max_unfinished_per_owner: usize,
-    /// How often the progress of a running job is stored at most.
-    pub save_interval: Duration,
-    /// How often a job is resumed after the process has ended without a shutdown while the job
-    /// was running; then it has failed, because it may be what ends the process.
-    pub max_resumes: u32,
-}
-
-impl Default for JobOptions {
-    /// No deadlines; 128 jobs at once, 64 of them of one owner; 10,000 unfinished ones of one
-    /// owner; 3 resumes. The folder of artifacts is for the caller to name.
-    fn default() -> Self {
-        Self {
-            artifacts: PathBuf::new(),
-            files: None,
-            run_deadline: None,
-            block_deadline: None,
-            memory_limit: None,
-            max_running: 128,
-            max_running_per_owner: 64,
-            max_unfinished_per_owner: 10_000,
-            save_interval: Duration::from_millis(200),
-            max_resumes: 3,
-        }
-    }
-}
-
-/// How many jobs there are, and how many have ended since the service was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JobCounts {
-    /// Accepted, and waiting for their turn.
-    pub queued: u64,
-    /// Running.
-    pub running: u64,
-    /// Ended with every block finished.
-    pub completed: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Cancelled.
-    pub cancelled: u64,
-}
-
-/// What became of a request to delete a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletion {
-    /// It has not ended, and stays as it is: cancel it first.
-    Unfinished,
-    /// It had ended, and is gone.
-    Deleted,
-    /// The owner has no such job.
-    NotFound,
-}
-
-/// What became of a request to cancel a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancellation {
-    /// It ends as cancelled, whatever happens to the process: that is stored.
-    Cancelling,
-    /// It had ended like this, and stays as it is.
-    Ended(JobStatus),
-    /// The owner has no such job.
-    NotFound,
-}
 
 /// Runs jobs and remembers them. All methods may be called from many threads at once; those
 /// that give a `Result` may wait for the disk.
