@@ -8,6 +8,34 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 
+/// Atomics of code that loom checks: its own while it does (`--cfg loom`).
+pub(crate) mod atomic {
+    #[cfg(all(loom, test))]
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+    #[cfg(not(all(loom, test)))]
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+}
+
+/// Stands beside memory that is touched without a lock, so that loom sees it touched. Without
+/// loom it is nothing.
+pub(crate) struct Witness(#[cfg(all(loom, test))] loom::cell::UnsafeCell<()>);
+
+impl Witness {
+    pub(crate) fn new() -> Self {
+        Self(
+            #[cfg(all(loom, test))]
+            loom::cell::UnsafeCell::new(()),
+        )
+    }
+
+    /// The memory is read or written here, by nobody else at the same time.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        #[cfg(all(loom, test))]
+        self.0.with_mut(|_| ());
+    }
+}
+
 pub(crate) use std::sync::MutexGuard;
 pub(crate) use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 

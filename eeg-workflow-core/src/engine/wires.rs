@@ -23,17 +23,19 @@
 #![expect(unsafe_code, reason = "measured; the argument is above")]
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use rustc_hash::FxHashSet;
 
 use crate::block::{Slot, Value};
+use crate::sync::Witness;
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::workflow::{Delivery, Plan};
 
 /// The state of a run's edges.
 pub(super) struct Wires {
     plan: Plan,
     slots: Box<[UnsafeCell<Slot>]>,
+    witnesses: Box<[Witness]>,
     /// How many inputs each block waits for.
     pending: Box<[AtomicU32]>,
     /// How many roots have been claimed.
@@ -59,6 +61,7 @@ impl Wires {
     pub(super) fn new(plan: Plan) -> Self {
         Self {
             slots: (0..plan.slot_count()).map(|_| UnsafeCell::default()).collect(),
+            witnesses: (0..plan.slot_count()).map(|_| Witness::new()).collect(),
             pending: plan.in_degrees().iter().map(|degree| AtomicU32::new(*degree)).collect(),
             cursor: AtomicUsize::new(0),
             restored: FxHashSet::default(),
@@ -105,13 +108,8 @@ impl Wires {
         for delivery in plan.deliveries(block) {
             let value = values.get(usize::from(delivery.output)).cloned().unwrap_or_default();
             self.feed(delivery.slot as usize, Slot { value, charge: None });
-            if let Some(pending) = self.pending.get_mut(delivery.target as usize) {
-                let pending = pending.get_mut();
-                debug_assert!(*pending > 0, "a block waits for what is delivered to it");
-                *pending = pending.saturating_sub(1);
-                if *pending == 0 {
-                    ready.push(Claim(delivery.target));
-                }
+            if self.arrive(delivery.target) {
+                ready.push(Claim(delivery.target));
             }
         }
         ready
@@ -126,6 +124,7 @@ impl Wires {
     pub(super) fn inputs<'a>(&'a self, claim: &'a mut Claim) -> &'a mut [Slot] {
         let row = self.plan.slots(claim.0);
         debug_assert!(row.end <= self.slots.len(), "a claim of another run");
+        self.witnesses.get(row.clone()).unwrap_or_default().iter().for_each(Witness::touch);
         let cells = self.slots.get(row).unwrap_or_default();
         // SAFETY: `UnsafeCell<Slot>` has the layout of `Slot`. The claim is borrowed for as
         // long as the slice, so there is no other slice of these slots, and their writers are
@@ -153,6 +152,7 @@ impl Wires {
             if let Some(slot) = slot(delivery, more)
                 && let Some(cell) = self.slots.get(delivery.slot as usize)
             {
+                self.witnesses.get(delivery.slot as usize).into_iter().for_each(Witness::touch);
                 // SAFETY: the delivery is this block's only one into this slot, the claim is
                 // consumed, and the target's claim does not exist before the arrival below.
                 unsafe { *cell.get() = slot };
@@ -177,7 +177,9 @@ impl Wires {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     //! Run by Miri too: `cargo +nightly miri test -p eeg-workflow-core --no-default-features
-    //! --lib wires`.
+    //! --lib wires`; under loom by `RUSTFLAGS="--cfg loom" cargo test -p eeg-workflow-core
+    //! --no-default-features --lib --release --target-dir target/loom loom_`.
+    #![cfg_attr(loom, allow(dead_code, unused_imports, reason = "loom has tests of its own"))]
 
     use std::sync::Mutex;
 
@@ -247,6 +249,7 @@ mod tests {
         }
     }
 
+    #[cfg(not(loom))]
     #[test]
     fn threads_hand_values_on_without_a_race() {
         let plan = plan(4, 3);
@@ -265,6 +268,7 @@ mod tests {
         }
     }
 
+    #[cfg(not(loom))]
     #[test]
     fn values_that_nobody_takes_are_dropped_with_the_wires() {
         let plan = plan(2, 2);
@@ -281,5 +285,76 @@ mod tests {
         assert_eq!(std::sync::Arc::strong_count(&text), 5);
         drop(wires);
         assert_eq!(std::sync::Arc::strong_count(&text), 1);
+    }
+
+    /// All orders in which threads may serve layers of blocks: each block is claimed once, and
+    /// sees all of its inputs. Returns how many there are.
+    #[cfg(loom)]
+    fn explore(layers: usize, width: usize, threads: usize, preemptions: Option<usize>) -> usize {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        let plan = plan(layers, width);
+        let expected: Vec<_> = (0..layers)
+            .scan(1, |sum, _| Some(std::mem::replace(sum, 1 + *sum * width as i64)))
+            .flat_map(|sum| std::iter::repeat_n(sum, width))
+            .collect();
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = preemptions;
+        model.check(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let wires = Arc::new(Wires::new(plan.clone()));
+            let others: Vec<_> = (1..threads)
+                .map(|_| Arc::clone(&wires))
+                .map(|wires| loom::thread::spawn(move || serve(&wires)))
+                .collect();
+            let mut sums = serve(&wires);
+            sums.extend(others.into_iter().flat_map(|other| other.join().unwrap()));
+            sums.sort_unstable();
+            let sums: Vec<_> = sums.into_iter().map(|(_, sum)| sum).collect();
+            assert_eq!(sums, expected);
+        });
+        count.load(Ordering::Relaxed)
+    }
+
+    /// Serves what it claims and what becomes ready by that.
+    #[cfg(loom)]
+    fn serve(wires: &Wires) -> Vec<(u32, i64)> {
+        let (mut claims, mut sums) = (Vec::new(), Vec::new());
+        loop {
+            if claims.is_empty() {
+                wires.claim_roots(1, &mut claims);
+            }
+            let Some(mut claim) = claims.pop() else { return sums };
+            let mut sum = 1;
+            for slot in wires.inputs(&mut claim).iter_mut() {
+                if let Value::Text(text) = std::mem::take(&mut slot.value) {
+                    sum += text.parse::<i64>().unwrap();
+                }
+            }
+            sums.push((claim.block(), sum));
+            let slot = |_: &Delivery, _| Some(Slot { value: sum.to_string().into(), charge: None });
+            wires.deliver(claim, slot, |ready| claims.push(ready));
+        }
+    }
+
+    #[cfg(loom)]
+    #[test]
+    fn loom_two_threads_hand_values_on_in_every_order() {
+        for (layers, preemptions) in [(2, None), (3, Some(3))] {
+            let count = explore(layers, 2, 2, preemptions);
+            println!("{layers} layers of 2 blocks, 2 threads: {count} executions");
+            assert!(count > 100);
+        }
+    }
+
+    #[cfg(loom)]
+    #[test]
+    fn loom_three_threads_hand_values_on_in_every_order() {
+        let count = explore(2, 3, 3, Some(2));
+        println!("2 layers of 3 blocks, 3 threads: {count} executions");
+        assert!(count > 100);
     }
 }
