@@ -1,8 +1,11 @@
 //! The command line.
 
+pub(crate) mod access;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -50,6 +53,9 @@ pub(crate) enum Command {
     /// Manage what uploaded modules need
     #[command(subcommand, after_help = EXIT_CODES)]
     Modules(ModulesCommand),
+    /// Manage the accounts of a server, whether or not it runs
+    #[command(after_help = EXIT_CODES)]
+    Users(access::UsersOptions),
 }
 
 #[derive(Subcommand)]
@@ -91,15 +97,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) block_deadline: Option<u64>,
 
-    /// Seconds until a login ends
-    #[arg(long, default_value_t = 30 * 24 * 3600, value_name = "SECONDS", help_heading = "Accounts")]
-    pub(crate) token_lifetime: u64,
-    /// An origin whose pages are the server's own, for a proxy in front of it; may be repeated
-    #[arg(long, value_name = "URL", help_heading = "Accounts")]
-    pub(crate) origin: Vec<String>,
-    /// Take the client's address from X-Forwarded-For, as a proxy in front sets it
-    #[arg(long, help_heading = "Accounts")]
-    pub(crate) behind_proxy: bool,
+    #[command(flatten)]
+    pub(crate) accounts: access::AccountOptions,
+    #[command(flatten)]
+    pub(crate) site: access::SiteOptions,
 
     /// Largest workflow
     #[arg(long, default_value = "64M", value_name = "BYTES", help_heading = "Limits")]
@@ -279,6 +280,13 @@ pub(crate) fn parse() -> Command {
     let cli = Cli::from_arg_matches(&Cli::command().get_matches());
     let cli = cli.unwrap_or_else(|error| error.exit());
     cli.command.unwrap_or(Command::Serve(cli.serve))
+}
+
+/// As many seconds, but no longer than the clocks of tokio and hyper can express: to them more
+/// than thirty years are for ever.
+pub(crate) fn seconds(count: u64) -> Duration {
+    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
+    Duration::from_secs(count.min(FOR_EVER))
 }
 
 /// `BLOCK.NAME=VALUE` as the command line has it. Where the block's id ends, which may contain

@@ -63,7 +63,7 @@ impl DataDir {
     }
 
     pub(crate) fn accounts(&self) -> PathBuf {
-        self.root.join("accounts.db")
+        accounts(&self.root)
     }
 
     pub(crate) fn artifacts(&self) -> PathBuf {
@@ -81,6 +81,11 @@ impl DataDir {
     pub(crate) fn python(&self) -> PathBuf {
         python(&self.root)
     }
+}
+
+/// The accounts database, below the data directory.
+pub(crate) fn accounts(root: &Path) -> PathBuf {
+    root.join("accounts.db")
 }
 
 /// Where the Python runtime keeps its things, below the data directory.

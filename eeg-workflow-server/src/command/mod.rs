@@ -9,4 +9,5 @@ mod interrupt;
 pub(crate) mod run;
 pub(crate) mod serve;
 mod telemetry;
+pub(crate) mod users;
 pub(crate) mod validate;

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
@@ -12,17 +11,19 @@ use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::cli::{ServeOptions, exit};
+use crate::cli::{ServeOptions, exit, seconds};
 use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
-use crate::http::accounts::{Accounts, Origins};
+use crate::http::accounts::Accounts;
+use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
 use crate::http::health::DatabaseCheck;
 use crate::http::metrics::Metrics;
 use crate::http::request_id::RequestIds;
 use crate::http::router;
+use crate::http::site::Site;
 use crate::http::state::{App, Limits};
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
@@ -80,11 +81,12 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    announce(&listener)?;
+    announce(&listener, app.accounts.admin_token().as_deref())?;
     tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
     // Says in the log how Python modules are confined; nobody waits for it.
     let python = app.python.clone();
     tokio::task::spawn_blocking(move || python.prepare());
+    tokio::spawn(chores::run(app.clone()));
 
     let grace = seconds(options.grace);
     let limits = ConnectionLimits {
@@ -166,9 +168,8 @@ fn open(
             ..JobOptions::default()
         },
     )?;
-    let token_lifetime = seconds(options.token_lifetime);
     Ok(App {
-        accounts: Accounts::open(&data.accounts(), token_lifetime)?,
+        accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
         job_store,
         databases: [
@@ -190,23 +191,22 @@ fn open(
             idle: seconds(options.body_timeout),
         },
         large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
-        origins: Origins::new(&options.origin),
-        behind_proxy: options.behind_proxy,
+        site: Site::new(&options.site),
+        chores: Notify::new(),
         stopping,
         request_ids: RequestIds::new()?,
     })
 }
 
-/// The one line on standard output: the address, for whoever started the server.
-fn announce(listener: &TcpListener) -> io::Result<()> {
+/// What whoever started the server reads on standard output: the address on the first line, and
+/// on a second one the administrator's token, if there is one. Both are written at once: the
+/// reader may close the pipe after the first.
+fn announce(listener: &TcpListener, admin_token: Option<&str>) -> io::Result<()> {
+    let mut lines = format!("listening on http://{}\n", listener.local_addr()?);
+    if let Some(token) = admin_token {
+        lines.push_str(&format!("register the administrator with adminToken={token}\n"));
+    }
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{}", listener.local_addr()?)?;
+    out.write_all(lines.as_bytes())?;
     out.flush()
-}
-
-/// That many seconds, but no longer than the clocks of tokio and hyper can express: to them more
-/// than thirty years are for ever.
-fn seconds(count: u64) -> Duration {
-    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
-    Duration::from_secs(count.min(FOR_EVER))
 }

@@ -32,12 +32,29 @@ pub(crate) enum Rejection {
     /// Spelt as clients know it.
     #[error("user exsists")]
     UserExists,
+    #[error("this account is disabled")]
+    AccountDisabled,
+    #[error("only administrators may do this")]
+    NotAdmin,
+    #[error("registration is closed")]
+    RegistrationClosed,
+    #[error("registration needs an invitation: ask whoever runs the server for one")]
+    InvitationNeeded,
+    #[error("the invitation was used, has expired, or is for another e-mail address")]
+    InvitationRefused,
+    #[error("the administrator's token is wrong or was used")]
+    AdminTokenRefused,
     #[error("too many attempts, try again in {} s", seconds(*.0))]
     TooManyAttempts(Duration),
     #[error("the server is busy, try again in {} s", seconds(*.0))]
     Busy(Duration),
     #[error("requests that change something are not taken from the page of another site")]
     ForeignOrigin,
+    #[error(
+        "this server is not known as \"{0}\": whoever runs it allows a name by --origin or \
+         --allowed-host"
+    )]
+    UnknownHost(String),
 
     #[error("a request names its host once, in the header \"Host\"")]
     BadHost,
@@ -45,6 +62,10 @@ pub(crate) enum Rejection {
     NoSuchPath,
     #[error("the method {method} is not allowed here")]
     MethodNotAllowed { method: String, allow: String },
+    #[error("there is no such user")]
+    NoSuchUser,
+    #[error("there is no such session")]
+    NoSuchSession,
     #[error("there is no such job")]
     NoSuchJob,
     #[error("there is no such file")]
@@ -117,7 +138,14 @@ impl Rejection {
             | Self::WrongCredentials
             | Self::WrongPassword
             | Self::UserExists
+            | Self::AccountDisabled
+            | Self::NotAdmin
+            | Self::RegistrationClosed
+            | Self::InvitationNeeded
+            | Self::InvitationRefused
+            | Self::AdminTokenRefused
             | Self::ForeignOrigin
+            | Self::UnknownHost(_)
             | Self::CodeNotAllowed(_)
             | Self::ModuleExists(_) => StatusCode::FORBIDDEN,
             Self::InvalidToken
@@ -134,6 +162,8 @@ impl Rejection {
             | Self::BadCode { .. } => StatusCode::BAD_REQUEST,
             Self::UserGone
             | Self::NoSuchPath
+            | Self::NoSuchUser
+            | Self::NoSuchSession
             | Self::NoSuchJob
             | Self::NoSuchFile
             | Self::NoSuchModule(_) => StatusCode::NOT_FOUND,

@@ -14,13 +14,13 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::metrics::RouteLabel;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::request_id::RequestId;
 use crate::http::resources::{
-    artifacts, events, files, jobs, modules, openapi, schedule, service, users,
+    admin, artifacts, events, files, jobs, modules, openapi, schedule, service, users,
 };
 use crate::http::response::{self, Response};
 use crate::http::state::App;
@@ -28,6 +28,8 @@ use crate::text::bounded;
 
 /// Bytes of a path or a reason in the log.
 const MAX_LOGGED: usize = 1024;
+/// Load balancers ask here whether the server is well, by whatever name they have for it.
+const ANY_HOST: &str = "/healthz";
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Rejection>> + Send>>;
 
@@ -38,6 +40,8 @@ enum Handler {
     Open(fn(Arc<App>, Call) -> Answer),
     /// Whoever is logged in: the router checks the token before.
     User(fn(Arc<App>, User, Call) -> Answer),
+    /// An administrator.
+    Admin(fn(Arc<App>, User, Call) -> Answer),
 }
 
 /// A method and an address, and what answers there.
@@ -68,6 +72,16 @@ macro_rules! user {
     };
 }
 
+macro_rules! admin {
+    ($method:ident $pattern:literal => $handler:path) => {
+        Route {
+            method: Method::$method,
+            pattern: $pattern,
+            handler: Handler::Admin(|app, user, call| Box::pin($handler(app, user, call))),
+        }
+    };
+}
+
 /// Everything that is served. `HEAD` is answered wherever `GET` is, `OPTIONS` everywhere.
 static ROUTES: &[Route] = &[
     open!(POST "/api/users/register" => users::register),
@@ -75,6 +89,17 @@ static ROUTES: &[Route] = &[
     user!(POST "/api/users/reset" => users::reset),
     user!(PUT "/api/users/reset" => users::reset),
     user!(GET "/api/users/details" => users::details),
+    user!(POST "/api/users/logout" => users::logout),
+    user!(GET "/api/users/sessions" => users::sessions),
+    user!(DELETE "/api/users/sessions" => users::end_other_sessions),
+    user!(DELETE "/api/users/sessions/{id}" => users::end_session),
+    admin!(GET "/api/admin/users" => admin::users),
+    admin!(POST "/api/admin/users/{id}/disable" => admin::disable),
+    admin!(POST "/api/admin/users/{id}/enable" => admin::enable),
+    admin!(DELETE "/api/admin/users/{id}" => admin::delete),
+    admin!(POST "/api/admin/invitations" => admin::invite),
+    admin!(GET "/api/admin/jobs" => admin::jobs),
+    admin!(POST "/api/admin/jobs/{id}/cancel" => admin::cancel),
     user!(POST "/api/workflow/schedule" => schedule::schedule),
     user!(GET "/api/workflow/schedule" => schedule::list),
     user!(DELETE "/api/workflow/schedule" => schedule::delete_finished),
@@ -116,7 +141,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
     let (head, body) = request.into_parts();
     let method = head.method.clone();
     let path = head.uri.path().to_owned();
-    let client = app.client_address(&head.headers, peer);
+    let client = app.site.client_address(&head.headers, peer);
 
     let (route, answer) = match find(&method, &path) {
         _ if !has_one_host(&head) => (None, Err(Rejection::BadHost)),
@@ -145,13 +170,23 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
 }
 
 async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Response, Rejection> {
+    if route.pattern != ANY_HOST {
+        app.site.check_host(&call.head)?;
+    }
     if !matches!(call.head.method, Method::GET | Method::HEAD) {
-        app.origins.check(&call.head.headers)?;
+        app.site.check_origin(&call.head.headers)?;
     }
     match route.handler {
         Handler::Open(handler) => handler(app.clone(), call).await,
         Handler::User(handler) => {
             let user = app.accounts.authenticate(&call.head.headers)?;
+            handler(app.clone(), user, call).await
+        }
+        Handler::Admin(handler) => {
+            let user = app.accounts.authenticate(&call.head.headers)?;
+            if !user.is_admin {
+                return Err(Rejection::NotAdmin);
+            }
             handler(app.clone(), user, call).await
         }
     }
@@ -336,7 +371,7 @@ mod description_tests {
                 (
                     path,
                     route.method.as_str().to_lowercase(),
-                    matches!(route.handler, Handler::User(_)),
+                    !matches!(route.handler, Handler::Open(_)),
                 )
             })
             .collect();

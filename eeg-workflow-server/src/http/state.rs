@@ -1,22 +1,21 @@
 //! What every handler works with.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eeg_workflow_core::engine::Engine;
 use eeg_workflow_core::job::{JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
-use hyper::HeaderMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::cli::PythonUploads;
-use crate::http::accounts::{Accounts, Origins};
+use crate::http::accounts::Accounts;
 use crate::http::health::DatabaseCheck;
 use crate::http::metrics::Metrics;
 use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestIds;
+use crate::http::site::Site;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 
@@ -40,9 +39,10 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Places for large forms, which are held in memory.
     pub(crate) large_forms: Arc<Semaphore>,
-    pub(crate) origins: Origins,
-    /// Whether the last address in `X-Forwarded-For` is the client's.
-    pub(crate) behind_proxy: bool,
+    /// The names and pages that are the server's own.
+    pub(crate) site: Site,
+    /// Notified when there are chores for users who were disabled or deleted.
+    pub(crate) chores: Notify,
     /// Becomes true when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) request_ids: RequestIds,
@@ -87,16 +87,6 @@ impl App {
         let place = timeout(self.limits.idle, places.clone().acquire_owned()).await;
         let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
         place.map_err(Rejection::unavailable)
-    }
-
-    /// Where a request comes from.
-    pub(crate) fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        if !self.behind_proxy {
-            return peer;
-        }
-        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-        last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
     }
 }
 

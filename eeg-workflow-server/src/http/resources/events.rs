@@ -13,7 +13,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPT
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::jobs;
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{Body, ChunkSource, Response};
