@@ -32,6 +32,7 @@ pub use owner::OwnerId;
 pub use parameters::{ParameterError, Parameters};
 pub use port_type::PortType;
 pub use repr::PythonRepr;
+#[cfg(feature = "archives")]
 pub(crate) use spec::Composition;
 pub use spec::{BlockSpec, Cardinality, Execution, Field, Parameter, Port, Volatility};
 pub use value::{Object, Value};

@@ -122,7 +122,9 @@ pub(crate) fn items(value: &Value) -> Option<Vec<Value>> {
         Value::List(items) => Some(items.to_vec()),
         Value::Text(text) if text.trim().is_empty() => Some(Vec::new()),
         Value::Text(text) => Some(text.split(',').map(|part| part.trim().into()).collect()),
-        Value::Map(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Map(_) | Value::Object(_) => None,
+        #[cfg(feature = "arrays")]
+        Value::Array(_) => None,
         scalar => Some(vec![scalar.clone()]),
     }
 }

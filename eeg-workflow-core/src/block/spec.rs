@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use rustc_hash::FxHashSet;
+use foldhash::HashSet;
 
 use super::PortType;
 
@@ -297,7 +297,7 @@ impl BlockSpec {
 
     /// The first field whose name another field of its kind has already.
     pub(crate) fn duplicate_field(&self) -> Option<Field<'_>> {
-        let mut seen = FxHashSet::default();
+        let mut seen = HashSet::default();
         self.fields().find(|field| {
             !seen.insert(match field {
                 Field::Input(port) => (0, &port.name),

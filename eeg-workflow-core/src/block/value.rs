@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "arrays")]
 use ndarray::ArrayD;
 use num_bigint::BigInt;
 
@@ -34,6 +35,7 @@ pub enum Value {
     /// A map that keeps its order; the keys are any plain values.
     Map(Arc<Vec<(Value, Value)>>),
     /// An array of floats of any shape.
+    #[cfg(feature = "arrays")]
     Array(Arc<ArrayD<f64>>),
     /// An object of a block library's own type.
     Object(Arc<dyn Object>),
@@ -79,6 +81,7 @@ impl Value {
             Self::Text(_) => "text",
             Self::List(_) => "list",
             Self::Map(_) => "map",
+            #[cfg(feature = "arrays")]
             Self::Array(_) => "array",
             Self::Object(object) => object.type_name(),
         }
@@ -108,7 +111,9 @@ impl Value {
     /// Whether the value is made of numbers, texts, lists and maps only: no array, no object.
     pub fn is_plain(&self) -> bool {
         match self {
-            Self::Array(_) | Self::Object(_) => false,
+            #[cfg(feature = "arrays")]
+            Self::Array(_) => false,
+            Self::Object(_) => false,
             Self::List(items) => items.iter().all(Self::is_plain),
             Self::Map(entries) => entries.iter().all(|(k, v)| k.is_plain() && v.is_plain()),
             _ => true,
@@ -128,6 +133,7 @@ impl Value {
                 .iter()
                 .map(|(k, v)| k.byte_size() + v.byte_size() + 2 * size_of::<Self>())
                 .sum(),
+            #[cfg(feature = "arrays")]
             Self::Array(array) => array.len() * size_of::<f64>(),
             Self::Object(object) => object.byte_size(),
         }
@@ -179,6 +185,7 @@ impl PartialEq for Value {
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::List(a), Self::List(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
+            #[cfg(feature = "arrays")]
             (Self::Array(a), Self::Array(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
             _ => false,
@@ -207,11 +214,17 @@ from! {
     String => |v| Self::Text(v.into());
     Arc<str> => |v| Self::Text(v);
     Vec<Value> => |v| Self::List(Arc::new(v));
-    ArrayD<f64> => |v| Self::Array(Arc::new(v));
     BigInt => |v| match i64::try_from(&v) {
         Ok(small) => Self::Integer(small),
         Err(_) => Self::BigInteger(Arc::new(v)),
     };
+}
+
+#[cfg(feature = "arrays")]
+impl From<ArrayD<f64>> for Value {
+    fn from(array: ArrayD<f64>) -> Self {
+        Self::Array(Arc::new(array))
+    }
 }
 
 impl<T: Object> From<Arc<T>> for Value {

@@ -54,7 +54,7 @@ pub struct Engine(pub(super) Arc<Shared>);
 pub enum EngineError {
     /// The threads could not be started.
     #[error("the engine's threads could not be started")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(#[from] rayon_core::ThreadPoolBuildError),
 }
 
 /// What an engine is doing.
@@ -74,7 +74,7 @@ pub struct Statistics {
 }
 
 pub(super) struct Shared {
-    pool: rayon::ThreadPool,
+    pool: rayon_core::ThreadPool,
     pub(super) threads: usize,
     max_runs: usize,
     queue: Mutex<Queue>,
@@ -104,7 +104,8 @@ impl Engine {
     /// # Errors
     /// The threads could not be started.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
-        let mut builder = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("engine-{i}"));
+        let mut builder =
+            rayon_core::ThreadPoolBuilder::new().thread_name(|i| format!("engine-{i}"));
         if let Some(threads) = options.threads {
             builder = builder.num_threads(threads.max(1));
         }

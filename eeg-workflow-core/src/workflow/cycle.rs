@@ -1,7 +1,7 @@
 //! Finding a cycle to show.
 
+use foldhash::{HashMap, HashSet};
 use petgraph::graph::{DiGraph, NodeIndex};
-use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::BlockIndex;
 
@@ -9,9 +9,9 @@ use super::BlockIndex;
 pub(super) fn shortest_cycle(
     graph: &DiGraph<BlockIndex, u32>,
     start: NodeIndex,
-    members: &FxHashSet<NodeIndex>,
+    members: &HashSet<NodeIndex>,
 ) -> Option<Vec<NodeIndex>> {
-    let mut came_from = FxHashMap::default();
+    let mut came_from = HashMap::default();
     let mut queue = std::collections::VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for next in graph.neighbors(node) {

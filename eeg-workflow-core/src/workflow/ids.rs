@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::diagnostic::Problems;
 use super::document::BlockNode;
@@ -14,7 +14,7 @@ pub(super) struct IdIndex<'a> {
     blocks: &'a [BlockNode],
     first: i64,
     table: Vec<u32>,
-    others: FxHashMap<&'a BlockId, u32>,
+    others: HashMap<&'a BlockId, u32>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -31,7 +31,7 @@ impl<'a> IdIndex<'a> {
         let span = integers().max().unwrap_or(0).saturating_sub(first);
         let size = usize::try_from(span).ok().and_then(|span| span.checked_add(1));
         let size = size.filter(|size| *size <= 4 * blocks.len() + 16).unwrap_or(0);
-        let others = FxHashMap::default();
+        let others = HashMap::default();
         let mut index = Self { blocks, first, table: vec![NOWHERE; size], others };
         for (position, node) in (0..).zip(blocks) {
             let Some(id) = &node.id else { continue };

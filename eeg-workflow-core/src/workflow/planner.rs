@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use rustc_hash::FxHashSet;
 
 use super::cycle::shortest_cycle;
 use super::diagnostic::Problems;
@@ -87,7 +87,7 @@ impl<'a> Planner<'a> {
     }
 
     fn find_blocks(&mut self, catalog: &dyn Catalog) {
-        let mut modules = FxHashSet::default();
+        let mut modules = HashSet::default();
         let mut inner_blocks: u64 = 0;
         // Neighbours are often of one type: the one found last is looked at first.
         let mut last: Option<(&str, &str, &Arc<dyn Block>)> = None;
@@ -424,7 +424,7 @@ impl<'a> Planner<'a> {
     fn report_cycles(&mut self, graph: &DiGraph<BlockIndex, u32>) {
         for group in kosaraju_scc(graph) {
             let Some(start) = group.iter().min().copied() else { continue };
-            let members: FxHashSet<NodeIndex> = group.into_iter().collect();
+            let members: HashSet<NodeIndex> = group.into_iter().collect();
             let Some(cycle) = shortest_cycle(graph, start, &members) else { continue };
             let mut names: Vec<String> =
                 cycle.iter().map(|node| self.index.name(node.index() as u32)).collect();

@@ -1,5 +1,4 @@
 //! Manifests of declarative modules: what is wrong in them, and where.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::{lab, zips};
