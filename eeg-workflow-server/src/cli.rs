@@ -114,18 +114,10 @@ pub(crate) struct ServeOptions {
     /// What all files of one user may take
     #[arg(long, default_value = "64G", value_name = "BYTES", help_heading = "Limits")]
     pub(crate) files_quota: Bytes,
-    /// Connections at once
-    #[arg(long, default_value_t = 1024, value_name = "N", help_heading = "Limits", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) max_connections: u32,
-    /// Seconds for the head of a request, and for which an idle connection is kept
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) head_timeout: u64,
-    /// Seconds for which a client may send or take nothing in the middle of a body
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) body_timeout: u64,
-    /// Seconds that running blocks and requests get to finish when the server is stopped
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", help_heading = "Limits")]
-    pub(crate) grace: u64,
+    #[command(flatten)]
+    pub(crate) connections: access::ConnectionOptions,
+    #[command(flatten)]
+    pub(crate) metrics: access::MetricsOptions,
 
     #[command(flatten)]
     pub(crate) python: PythonOptions,

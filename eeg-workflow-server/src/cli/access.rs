@@ -1,5 +1,6 @@
 //! Options about who may use a server, and the command that manages its accounts.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -54,6 +55,51 @@ pub(crate) struct SiteOptions {
     /// a proxy in front sets them
     #[arg(long)]
     pub(crate) behind_proxy: bool,
+}
+
+/// Who may read the metrics, and where.
+#[derive(Args)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsOptions {
+    /// Serve /metrics (and /healthz) at this address, and /metrics no longer at the main one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Who may read /metrics at the main address
+    #[arg(long, default_value = "everybody", value_name = "WHO")]
+    pub(crate) metrics_for: MetricsFor,
+}
+
+/// Who may read the metrics at the main address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MetricsFor {
+    /// Everybody
+    Everybody,
+    /// Administrators who are logged in
+    Admins,
+}
+
+/// Limits on connections.
+#[derive(Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct ConnectionOptions {
+    /// Connections at once: an idle one gives way to a new one
+    #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
+    /// Connections from one address at once [default: half of all; all behind a proxy]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections_per_address: Option<u32>,
+    /// Event streams of one user at once
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_streams: u32,
+    /// Seconds for the head of a request, and for which an idle connection is kept
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) head_timeout: u64,
+    /// Seconds for which a client may send or take nothing in the middle of a body
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) body_timeout: u64,
+    /// Seconds that running blocks and requests get to finish when the server is stopped
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) grace: u64,
 }
 
 /// The command `users`.

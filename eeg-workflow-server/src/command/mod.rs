@@ -6,6 +6,7 @@ mod failure;
 mod files;
 pub(crate) mod install;
 mod interrupt;
+mod open_files;
 pub(crate) mod run;
 pub(crate) mod serve;
 mod telemetry;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,21 +11,23 @@ use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::cli::{ServeOptions, exit, seconds};
+use crate::command::open_files;
 use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
 use crate::http::accounts::Accounts;
 use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
-use crate::http::health::DatabaseCheck;
+use crate::http::health::Health;
 use crate::http::metrics::Metrics;
 use crate::http::request_id::RequestIds;
-use crate::http::router;
+use crate::http::router::{self, Face};
 use crate::http::site::Site;
 use crate::http::state::{App, Limits};
+use crate::http::streams::Streams;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 use crate::text::with_causes;
@@ -72,15 +75,17 @@ pub(crate) fn main(options: ServeOptions) -> ExitCode {
 
 async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = StopSignals::listen()?;
+    let files = open_files::raise_limit();
     let root = options.data_dir.clone().map_or_else(data_dir::default_root, Ok)?;
     let data = DataDir::open(root)?;
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(open(options, &data, stopping)?);
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let listener = bind(options.listen).await?;
+    let metrics_listener = match options.metrics.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     announce(&listener, app.accounts.admin_token().as_deref())?;
     tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
     // Says in the log how Python modules are confined; nobody waits for it.
@@ -88,37 +93,81 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     tokio::task::spawn_blocking(move || python.prepare());
     tokio::spawn(chores::run(app.clone()));
 
-    let grace = seconds(options.grace);
-    let limits = ConnectionLimits {
-        connections: usize::try_from(options.max_connections)?,
-        head: seconds(options.head_timeout),
-        write: seconds(options.body_timeout),
-        head_bytes: MAX_HEAD_BYTES,
-        headers: MAX_HEADERS,
-    };
-    let mut serving = tokio::spawn(connection::serve(app.clone(), listener, limits, grace));
+    let limits = connection_limits(options, files)?;
+    if let Some(listener) = metrics_listener {
+        tracing::info!(address = %listener.local_addr()?, "metrics are served");
+        tokio::spawn(connection::serve(app.clone(), Face::Metrics, listener, limits));
+    }
+    let mut serving = tokio::spawn(connection::serve(app.clone(), Face::Main, listener, limits));
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
         ended = &mut serving => return Err(ended.err().map_or_else(|| "no longer accepting connections".into(), Failure::from)),
     }
     tracing::info!("stopping");
     stop.send_replace(true);
     let shutdown = tokio::task::spawn_blocking({
         let app = app.clone();
-        move || app.jobs.shutdown(grace)
+        move || app.jobs.shutdown(limits.grace)
     });
     tokio::select! {
         results = async { tokio::join!(serving, shutdown) } => { results.0?; results.1??; }
-        // Told a second time: what is left is taken up at the next start.
-        _ = terminate.recv() => tracing::warn!("stopped at once"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+        // Told a second time: what is left is resumed at the next start.
+        () = signals.next() => tracing::warn!("stopped at once"),
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Opens the stores and starts the engine; unfinished jobs are taken up.
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    Ok(listener.map_err(|error| format!("cannot listen on {address}: {error}"))?)
+}
+
+/// How connections are served when this many files may be open for them.
+fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLimits, Failure> {
+    let asked = options.connections.max_connections;
+    let connections = u64::from(asked).min(files);
+    if connections < u64::from(asked) {
+        tracing::warn!(connections, "the limit on open files allows fewer connections");
+    }
+    // A proxy's connections all come from its own address.
+    let of_one = match options.connections.max_connections_per_address {
+        Some(of_one) => of_one.into(),
+        None if options.site.behind_proxy => connections,
+        None => connections.div_ceil(2),
+    };
+    Ok(ConnectionLimits {
+        connections: usize::try_from(connections)?,
+        of_one_network: usize::try_from(of_one)?,
+        head: seconds(options.connections.head_timeout),
+        write: seconds(options.connections.body_timeout),
+        head_bytes: MAX_HEAD_BYTES,
+        headers: MAX_HEADERS,
+        grace: seconds(options.connections.grace),
+    })
+}
+
+/// The signals that stop the server: from a service manager, a terminal, and one that closes.
+struct StopSignals([Signal; 3]);
+
+impl StopSignals {
+    fn listen() -> io::Result<Self> {
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Opens the stores and starts the engine; unfinished jobs are resumed.
 fn open(
     options: &ServeOptions,
     data: &DataDir,
@@ -172,10 +221,7 @@ fn open(
         accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
         job_store,
-        databases: [
-            ("the job store", DatabaseCheck::new(data.jobs())),
-            ("the accounts", DatabaseCheck::new(data.accounts())),
-        ],
+        health: Health::new([("the job store", data.jobs()), ("the accounts", data.accounts())]),
         engine,
         library,
         python,
@@ -183,12 +229,15 @@ fn open(
         imports: Arc::new(Semaphore::new(IMPORTS)),
         files: UserFiles::open(data.files(), options.files_quota.0)?,
         metrics: Metrics::new(router::labels()),
+        has_metrics_listener: options.metrics.metrics_listen.is_some(),
+        metrics_for: options.metrics.metrics_for,
+        streams: Streams::new(usize::try_from(options.connections.max_streams)?),
         limits: Limits {
             form: MAX_FORM,
             workflow: options.max_workflow.0,
             archive: limits,
             file: options.max_file.0,
-            idle: seconds(options.body_timeout),
+            idle: seconds(options.connections.body_timeout),
         },
         large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
         site: Site::new(&options.site),

@@ -20,5 +20,6 @@ mod response;
 pub(crate) mod router;
 pub(crate) mod site;
 pub(crate) mod state;
+pub(crate) mod streams;
 mod turns;
 pub(crate) mod user_files;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow};
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::http::response::{self, Response};
@@ -58,6 +58,8 @@ pub(crate) enum Rejection {
 
     #[error("a request names its host once, in the header \"Host\"")]
     BadHost,
+    #[error("the only transfer coding known here is \"chunked\"")]
+    UnknownCoding,
     #[error("there is nothing at this address")]
     NoSuchPath,
     #[error("the method {method} is not allowed here")]
@@ -116,6 +118,8 @@ pub(crate) enum Rejection {
 
     #[error("you have {0} unfinished jobs: wait until some of them have ended")]
     TooManyJobs(usize),
+    #[error("you have {0} event streams open: close some of them")]
+    TooManyStreams(usize),
     #[error("the server is shutting down")]
     ShuttingDown,
     /// Something that the server depends on is not in order.
@@ -168,14 +172,16 @@ impl Rejection {
             | Self::NoSuchFile
             | Self::NoSuchModule(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } | Self::OverQuota(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyAttempts(_) | Self::TooManyJobs(_) | Self::Busy(_) => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::TooManyAttempts(_)
+            | Self::TooManyJobs(_)
+            | Self::TooManyStreams(_)
+            | Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ShuttingDown | Self::NoPython(_) | Self::Unhealthy(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -214,6 +220,8 @@ impl Rejection {
             Self::TooManyAttempts(wait) | Self::Busy(wait) => {
                 Some((RETRY_AFTER, seconds(*wait).to_string()))
             }
+            // What follows on the connection may be the rest of such a request.
+            Self::BadHost | Self::UnknownCoding => Some((CONNECTION, "close".into())),
             Self::RangeNotSatisfiable(size) => Some((CONTENT_RANGE, format!("bytes */{size}"))),
             _ => None,
         }

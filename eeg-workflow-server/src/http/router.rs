@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HOST, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use percent_encoding::percent_decode_str;
@@ -28,10 +28,20 @@ use crate::text::bounded;
 
 /// Bytes of a path or a reason in the log.
 const MAX_LOGGED: usize = 1024;
-/// Load balancers ask here whether the server is well, by whatever name they have for it.
-const ANY_HOST: &str = "/healthz";
+/// Asked by load balancers too, by whatever name they have for the server.
+const HEALTH: &str = "/healthz";
+const METRICS: &str = "/metrics";
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Rejection>> + Send>>;
+
+/// Which of the server's listeners a request has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// Everything is served, but for metrics where they are served elsewhere.
+    Main,
+    /// Metrics and health.
+    Metrics,
+}
 
 /// What answers a request.
 #[derive(Clone, Copy)]
@@ -135,7 +145,12 @@ pub(crate) fn labels() -> Vec<RouteLabel> {
 }
 
 /// Answers a request, whatever it is.
-pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> Response {
+pub(crate) async fn answer(
+    app: Arc<App>,
+    face: Face,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response {
     let started = Instant::now();
     let id = app.request_ids.next();
     let (head, body) = request.into_parts();
@@ -145,6 +160,10 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
 
     let (route, answer) = match find(&method, &path) {
         _ if !has_one_host(&head) => (None, Err(Rejection::BadHost)),
+        _ if !is_plainly_coded(&head) => (None, Err(Rejection::UnknownCoding)),
+        Found::Route(_, route, _) if !is_served(&app, face, route) => {
+            (None, Err(Rejection::NoSuchPath))
+        }
         Found::Route(index, route, parameters) => {
             let call = Call::new(head, body, parameters, client, id);
             (Some(index), caught(call_handler(&app, route, call)).await)
@@ -170,7 +189,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAd
 }
 
 async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Response, Rejection> {
-    if route.pattern != ANY_HOST {
+    if route.pattern != HEALTH {
         app.site.check_host(&call.head)?;
     }
     if !matches!(call.head.method, Method::GET | Method::HEAD) {
@@ -196,6 +215,21 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
 fn has_one_host(head: &Parts) -> bool {
     let hosts = head.headers.get_all(HOST).iter().count();
     hosts == 1 || (hosts == 0 && head.version < Version::HTTP_11)
+}
+
+/// Whether the body is coded in no other way than in chunks.
+fn is_plainly_coded(head: &Parts) -> bool {
+    let codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let codings: Vec<&str> = codings.map(|value| value.to_str().unwrap_or("?")).collect();
+    codings.is_empty() || codings.join(",").trim().eq_ignore_ascii_case("chunked")
+}
+
+/// Whether a route is served by this listener.
+fn is_served(app: &App, face: Face, route: &Route) -> bool {
+    match face {
+        Face::Main => route.pattern != METRICS || !app.has_metrics_listener,
+        Face::Metrics => matches!(route.pattern, METRICS | HEALTH),
+    }
 }
 
 /// A panic is the server's own failure, and neither the end of the connection nor silent.

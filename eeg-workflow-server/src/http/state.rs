@@ -10,12 +10,14 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::cli::PythonUploads;
+use crate::cli::access::MetricsFor;
 use crate::http::accounts::Accounts;
-use crate::http::health::DatabaseCheck;
+use crate::http::health::Health;
 use crate::http::metrics::Metrics;
 use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestIds;
 use crate::http::site::Site;
+use crate::http::streams::Streams;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 
@@ -25,8 +27,8 @@ pub(crate) struct App {
     pub(crate) jobs: JobService,
     /// The same store that the job service has, for its figures.
     pub(crate) job_store: Arc<SqliteStore>,
-    /// Checks of the databases of jobs and of accounts.
-    pub(crate) databases: [(&'static str, DatabaseCheck); 2],
+    /// Whether the databases are in order.
+    pub(crate) health: Health,
     pub(crate) engine: Engine,
     pub(crate) library: Arc<ModuleLibrary>,
     /// What the library runs Python modules with.
@@ -36,6 +38,12 @@ pub(crate) struct App {
     pub(crate) imports: Arc<Semaphore>,
     pub(crate) files: UserFiles,
     pub(crate) metrics: Metrics,
+    /// Whether metrics are served by a listener of their own.
+    pub(crate) has_metrics_listener: bool,
+    /// Who may read them at the main one.
+    pub(crate) metrics_for: MetricsFor,
+    /// Event streams that are open.
+    pub(crate) streams: Arc<Streams>,
     pub(crate) limits: Limits,
     /// Places for large forms, which are held in memory.
     pub(crate) large_forms: Arc<Semaphore>,
