@@ -83,7 +83,11 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let app = Arc::new(open(options, &data, stopping)?);
     let listener = bind(options.listen).await?;
     let metrics_listener = match options.metrics.metrics_listen {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => {
+            let listener = bind(address).await?;
+            tracing::info!(address = %listener.local_addr()?, "metrics are served");
+            Some(listener)
+        }
         None => None,
     };
     announce(&listener, app.accounts.admin_token().as_deref())?;
@@ -95,7 +99,6 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
 
     let limits = connection_limits(options, files)?;
     if let Some(listener) = metrics_listener {
-        tracing::info!(address = %listener.local_addr()?, "metrics are served");
         tokio::spawn(connection::serve(app.clone(), Face::Metrics, listener, limits));
     }
     let mut serving = tokio::spawn(connection::serve(app.clone(), Face::Main, listener, limits));
