@@ -9,6 +9,7 @@ mod interrupt;
 mod open_files;
 pub(crate) mod run;
 pub(crate) mod serve;
+mod stop_signals;
 mod telemetry;
 pub(crate) mod users;
 pub(crate) mod validate;

@@ -11,11 +11,11 @@ use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::cli::{ServeOptions, exit, seconds};
 use crate::command::open_files;
+use crate::command::stop_signals::StopSignals;
 use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
 use crate::http::accounts::Accounts;
@@ -24,7 +24,8 @@ use crate::http::connection::{self, ConnectionLimits};
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
 use crate::http::request_id::RequestIds;
-use crate::http::router::{self, Face};
+use crate::http::router::ListenerKind;
+use crate::http::routes;
 use crate::http::site::Site;
 use crate::http::state::{App, Limits};
 use crate::http::streams::Streams;
@@ -40,6 +41,8 @@ const MAX_FORM: u64 = 64 * 1024;
 const LARGE_FORMS: usize = 8;
 /// Archives whose code is imported at once.
 const IMPORTS: usize = 4;
+/// Where there are no more connections than this, one address may have all of them.
+const FEW_CONNECTIONS: u64 = 64;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Threads for what waits for a disk. Jobs run elsewhere.
@@ -99,9 +102,10 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
 
     let limits = connection_limits(options, files)?;
     if let Some(listener) = metrics_listener {
-        tokio::spawn(connection::serve(app.clone(), Face::Metrics, listener, limits));
+        tokio::spawn(connection::serve(app.clone(), ListenerKind::Metrics, listener, limits));
     }
-    let mut serving = tokio::spawn(connection::serve(app.clone(), Face::Main, listener, limits));
+    let mut serving =
+        tokio::spawn(connection::serve(app.clone(), ListenerKind::Main, listener, limits));
     tokio::select! {
         () = signals.next() => {}
         ended = &mut serving => return Err(ended.err().map_or_else(|| "no longer accepting connections".into(), Failure::from)),
@@ -137,7 +141,7 @@ fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLim
     let of_one = match options.connections.max_connections_per_address {
         Some(of_one) => of_one.into(),
         None if options.site.behind_proxy => connections,
-        None => connections.div_ceil(2),
+        None => connections.min((connections / 2).max(FEW_CONNECTIONS)),
     };
     Ok(ConnectionLimits {
         connections: usize::try_from(connections)?,
@@ -148,26 +152,6 @@ fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLim
         headers: MAX_HEADERS,
         grace: seconds(options.connections.grace),
     })
-}
-
-/// The signals that stop the server: from a service manager, a terminal, and one that closes.
-struct StopSignals([Signal; 3]);
-
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        let [terminate, interrupt, hangup] =
-            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok(Self([terminate?, interrupt?, hangup?]))
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt, hangup] = &mut self.0;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
 
 /// Opens the stores and starts the engine; unfinished jobs are resumed.
@@ -231,7 +215,7 @@ fn open(
         python_uploads: options.python_uploads,
         imports: Arc::new(Semaphore::new(IMPORTS)),
         files: UserFiles::open(data.files(), options.files_quota.0)?,
-        metrics: Metrics::new(router::labels()),
+        metrics: Metrics::new(routes::labels()),
         has_metrics_listener: options.metrics.metrics_listen.is_some(),
         metrics_for: options.metrics.metrics_for,
         streams: Streams::new(usize::try_from(options.connections.max_streams)?),

@@ -1,7 +1,8 @@
 //! The server's interface over HTTP, from the sockets to the resources.
 //!
-//! Imports run one way: `connection` → `router` → `resources` → `form`, `download` → `state` →
-//! `accounts`, `user_files`, `metrics` → `rejection` → `response`.
+//! Imports run one way: `connection` (sockets) → `router` (the way of a request) → `routes` (the
+//! table) → `resources` (what answers) → `request`, `form`, `download` → `state` → `accounts`,
+//! `user_files`, `metrics` and other parts of the server → `rejection` → `response`.
 
 pub(crate) mod accounts;
 pub(crate) mod chores;
@@ -10,6 +11,7 @@ mod download;
 mod form;
 mod frames;
 pub(crate) mod health;
+mod lookup;
 pub(crate) mod metrics;
 mod network;
 mod rejection;
@@ -18,6 +20,7 @@ pub(crate) mod request_id;
 mod resources;
 mod response;
 pub(crate) mod router;
+pub(crate) mod routes;
 pub(crate) mod site;
 pub(crate) mod state;
 pub(crate) mod streams;

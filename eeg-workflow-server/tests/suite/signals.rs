@@ -28,6 +28,16 @@ fn a_hangup_stops_the_server_as_a_termination_does() {
     }
 }
 
+#[test]
+fn a_server_that_nohup_has_started_outlives_its_terminal() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", common::PROGRAM]);
+    let server = Server::start_by(command, Arc::new(TempDir::new().unwrap()), &[]);
+    server.signal("HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.get("/healthz").send().status, 200);
+}
+
 /// As `start_by`, in a process group of its own, as a terminal or a service manager has it.
 fn in_a_group(options: &[&str]) -> Server {
     let mut command = Command::new(common::PROGRAM);

@@ -18,7 +18,7 @@ use super::last_words::{self, LastWords};
 use super::registry::{Connections, Place};
 use super::stream::ClientStream;
 use crate::http::network::Network;
-use crate::http::router::{self, Face};
+use crate::http::router::{self, ListenerKind};
 use crate::http::state::App;
 
 /// Connections that wait for a place when all are taken and none is idle, and for how long.
@@ -49,7 +49,7 @@ pub(crate) struct ConnectionLimits {
 /// What all connections of a listener share.
 struct Server {
     app: Arc<App>,
-    face: Face,
+    kind: ListenerKind,
     http: http1::Builder,
     connections: Arc<Connections>,
     waiting: Arc<Semaphore>,
@@ -63,7 +63,7 @@ struct Server {
 /// those who came before and say nothing.
 pub(crate) async fn serve(
     app: Arc<App>,
-    face: Face,
+    kind: ListenerKind,
     listener: TcpListener,
     limits: ConnectionLimits,
 ) {
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
     let connections = Connections::new(limits.connections, limits.of_one_network);
     let mut stopped = pin!(app.stopped());
     let waiting = Arc::new(Semaphore::new(WAITING));
-    let server = Arc::new(Server { app, face, http, connections, waiting, limits });
+    let server = Arc::new(Server { app, kind, http, connections, waiting, limits });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -143,7 +143,7 @@ impl Server {
         let activity = &place.activity;
         let service = service_fn(|request| {
             activity.begin();
-            let answer = router::answer(self.app.clone(), self.face, request, peer.ip());
+            let answer = router::answer(self.app.clone(), self.kind, request, peer.ip());
             let activity = Arc::clone(activity);
             async move {
                 let answer = answer.await;
