@@ -41,7 +41,7 @@ const MAX_FORM: u64 = 64 * 1024;
 const LARGE_FORMS: usize = 8;
 /// Archives whose code is imported at once.
 const IMPORTS: usize = 4;
-/// Where there are no more connections than this, one address may have all of them.
+/// Connections of which one address may have all, and those of the metrics.
 const FEW_CONNECTIONS: u64 = 64;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -102,6 +102,8 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
 
     let limits = connection_limits(options, files)?;
     if let Some(listener) = metrics_listener {
+        let few = usize::try_from(FEW_CONNECTIONS)?;
+        let limits = ConnectionLimits { connections: few, of_one_network: few, ..limits };
         tokio::spawn(connection::serve(app.clone(), ListenerKind::Metrics, listener, limits));
     }
     let mut serving =
@@ -133,7 +135,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// How connections are served when this many files may be open for them.
 fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLimits, Failure> {
     let asked = options.connections.max_connections;
-    let connections = u64::from(asked).min(files);
+    let connections = u64::from(asked).min(files).max(1);
     if connections < u64::from(asked) {
         tracing::warn!(connections, "the limit on open files allows fewer connections");
     }
