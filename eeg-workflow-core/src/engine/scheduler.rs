@@ -15,10 +15,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::run::RunState;
 use super::session::Session;
+use super::threads::Threads;
 use super::turns::{MAX_EXTRA, Turns};
 use super::waiting::Waiting;
 use super::wires::Claim;
@@ -26,7 +26,8 @@ use super::{EngineOptions, Event, Run, RunOptions};
 use crate::block::OwnerId;
 use crate::block::ledger::Ledger;
 use crate::guard;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, thread};
 use crate::workflow::Plan;
 
 /// Runs plans on a pool of threads that all its runs share. Cheap to clone.
@@ -74,7 +75,7 @@ pub struct Statistics {
 }
 
 pub(super) struct Shared {
-    pool: rayon_core::ThreadPool,
+    pool: Threads,
     pub(super) threads: usize,
     max_runs: usize,
     queue: Mutex<Queue>,
@@ -104,14 +105,9 @@ impl Engine {
     /// # Errors
     /// The threads could not be started.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
-        let mut builder =
-            rayon_core::ThreadPoolBuilder::new().thread_name(|i| format!("engine-{i}"));
-        if let Some(threads) = options.threads {
-            builder = builder.num_threads(threads.max(1));
-        }
-        let pool = builder.build()?;
+        let pool = Threads::new(options.threads)?;
         Ok(Self(Arc::new(Shared {
-            threads: pool.current_num_threads(),
+            threads: pool.count(),
             pool,
             max_runs: options.max_runs.max(1),
             queue: Mutex::default(),
@@ -278,7 +274,7 @@ impl Shared {
         queue.extra_starts = true;
         drop(queue);
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("engine-extra".to_owned());
+        let thread = thread::Builder::new().name("engine-extra".to_owned());
         if thread.spawn(move || shared.work_extra()).is_err() {
             // The threads come to it, if late.
             let mut queue = self.queue();
@@ -323,12 +319,12 @@ impl Shared {
 
     /// A worker: serves runs until the queue is empty.
     fn work(self: &Arc<Self>) {
-        thread_local! {
+        thread::thread_local! {
             static AT_WORK: Cell<bool> = const { Cell::new(false) };
         }
         // A block that waits for rayon work of its own may be given this job by the pool. Then
         // it serves one ticket only, so that the block below goes on soon.
-        let nested = AT_WORK.replace(true);
+        let nested = AT_WORK.with(|at_work| at_work.replace(true));
         let mut claims = Vec::new();
         let mut before = None;
         loop {
@@ -352,7 +348,7 @@ impl Shared {
                 break;
             }
         }
-        AT_WORK.set(nested);
+        AT_WORK.with(|at_work| at_work.set(nested));
     }
 }
 
