@@ -23,12 +23,12 @@ use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
+use crate::http::per_user::PerUser;
 use crate::http::request_id::RequestIds;
 use crate::http::router::ListenerKind;
 use crate::http::routes;
 use crate::http::site::Site;
 use crate::http::state::{App, Limits};
-use crate::http::streams::Streams;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 use crate::text::with_causes;
@@ -45,8 +45,10 @@ const IMPORTS: usize = 4;
 const FEW_CONNECTIONS: u64 = 64;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// Threads for what waits for a disk. Jobs run elsewhere.
-const BLOCKING_THREADS: usize = 32;
+/// Threads at most for what waits for a disk, and requests of one user, each of which may need
+/// one, so that there are always some for others. Jobs run elsewhere.
+const BLOCKING_THREADS: usize = 512;
+const REQUESTS_OF_USER: usize = 256;
 /// The stack of those threads: none of them goes deep.
 const STACK: usize = 1 << 20;
 
@@ -220,7 +222,8 @@ fn open(
         metrics: Metrics::new(routes::labels()),
         has_metrics_listener: options.metrics.metrics_listen.is_some(),
         metrics_for: options.metrics.metrics_for,
-        streams: Streams::new(usize::try_from(options.connections.max_streams)?),
+        streams: PerUser::new(usize::try_from(options.connections.max_streams)?),
+        requests: PerUser::new(REQUESTS_OF_USER),
         limits: Limits {
             form: MAX_FORM,
             workflow: options.max_workflow.0,
