@@ -146,8 +146,13 @@ impl Server {
     async fn serve_one(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         // Small answers leave at once; where that cannot be set they leave a little later.
         let _ = stream.set_nodelay(true);
-        let stopped = self.app.stopped();
         let activity = &place.activity;
+        let must_close = async {
+            tokio::select! {
+                () = place.close.notified() => {}
+                () = self.app.stopped() => {}
+            }
+        };
         let service = service_fn(|request| {
             activity.begin();
             let answer = router::answer(self.app.clone(), self.kind, request, peer.ip());
@@ -161,15 +166,12 @@ impl Server {
         let mut connection = self.http.serve_connection(TokioIo::new(stream), service);
         let result = tokio::select! {
             result = &mut connection => result,
-            () = place.close.notified() => {
+            () = must_close => {
+                // Whoever has not asked for anything yet may do so elsewhere, or later.
                 if activity.is_idle() {
-                    tracing::debug!(client = %peer, "an idle connection gives way to a new one");
+                    tracing::debug!(client = %peer, "an idle connection was closed");
                     return;
                 }
-                Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
-            }
-            () = stopped => {
                 Pin::new(&mut connection).graceful_shutdown();
                 (&mut connection).await
             }
