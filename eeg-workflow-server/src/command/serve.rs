@@ -212,7 +212,10 @@ fn open(
         accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
         job_store,
-        health: Health::new([("the job store", data.jobs()), ("the accounts", data.accounts())]),
+        health: Health::new(
+            data.root(),
+            [("the job store", data.jobs()), ("the accounts", data.accounts())],
+        ),
         engine,
         library,
         python,
