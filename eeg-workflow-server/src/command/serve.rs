@@ -23,12 +23,12 @@ use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
+use crate::http::per_user::PerUser;
 use crate::http::request_id::RequestIds;
 use crate::http::router::ListenerKind;
 use crate::http::routes;
 use crate::http::site::Site;
 use crate::http::state::{App, Limits};
-use crate::http::streams::Streams;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 use crate::text::with_causes;
@@ -41,12 +41,14 @@ const MAX_FORM: u64 = 64 * 1024;
 const LARGE_FORMS: usize = 8;
 /// Archives whose code is imported at once.
 const IMPORTS: usize = 4;
-/// Where there are no more connections than this, one address may have all of them.
+/// Connections of which one address may have all, and those of the metrics.
 const FEW_CONNECTIONS: u64 = 64;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// Threads for what waits for a disk. Jobs run elsewhere.
-const BLOCKING_THREADS: usize = 32;
+/// Threads at most for what waits for a disk, and requests of one user, each of which may need
+/// one, so that there are always some for others. Jobs run elsewhere.
+const BLOCKING_THREADS: usize = 512;
+const REQUESTS_OF_USER: usize = 256;
 /// The stack of those threads: none of them goes deep.
 const STACK: usize = 1 << 20;
 
@@ -102,6 +104,8 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
 
     let limits = connection_limits(options, files)?;
     if let Some(listener) = metrics_listener {
+        let few = usize::try_from(FEW_CONNECTIONS)?;
+        let limits = ConnectionLimits { connections: few, of_one_network: few, ..limits };
         tokio::spawn(connection::serve(app.clone(), ListenerKind::Metrics, listener, limits));
     }
     let mut serving =
@@ -133,7 +137,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// How connections are served when this many files may be open for them.
 fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLimits, Failure> {
     let asked = options.connections.max_connections;
-    let connections = u64::from(asked).min(files);
+    let connections = u64::from(asked).min(files).max(1);
     if connections < u64::from(asked) {
         tracing::warn!(connections, "the limit on open files allows fewer connections");
     }
@@ -208,7 +212,10 @@ fn open(
         accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
         job_store,
-        health: Health::new([("the job store", data.jobs()), ("the accounts", data.accounts())]),
+        health: Health::new(
+            data.root(),
+            [("the job store", data.jobs()), ("the accounts", data.accounts())],
+        ),
         engine,
         library,
         python,
@@ -218,7 +225,8 @@ fn open(
         metrics: Metrics::new(routes::labels()),
         has_metrics_listener: options.metrics.metrics_listen.is_some(),
         metrics_for: options.metrics.metrics_for,
-        streams: Streams::new(usize::try_from(options.connections.max_streams)?),
+        streams: PerUser::new(usize::try_from(options.connections.max_streams)?),
+        requests: PerUser::new(REQUESTS_OF_USER),
         limits: Limits {
             form: MAX_FORM,
             workflow: options.max_workflow.0,

@@ -1,5 +1,7 @@
-//! Whether the databases can be read and written.
+//! Whether the databases can be read and written, and there is space for files.
 
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,8 +15,12 @@ use crate::sync::lock;
 const GOOD_FOR: u32 = 10;
 const GOOD_AT_LEAST: Duration = Duration::from_millis(500);
 
-/// The databases that are checked, and what was found the last time.
+/// What is written to see whether there is space.
+const PROBE: [u8; 4096] = [0; 4096];
+
+/// What is checked, and what was found the last time.
 pub(crate) struct Health {
+    folder: Arc<Path>,
     databases: Arc<[(&'static str, PathBuf)]>,
     last: Mutex<Option<Checked>>,
     /// Held by whoever checks.
@@ -28,16 +34,20 @@ struct Checked {
 }
 
 impl Health {
-    /// Checks these database files, over connections of its own.
-    pub(crate) fn new<const N: usize>(databases: [(&'static str, PathBuf); N]) -> Self {
+    /// Checks the data directory and these database files, over connections of its own.
+    pub(crate) fn new<const N: usize>(
+        folder: &Path,
+        databases: [(&'static str, PathBuf); N],
+    ) -> Self {
         Self {
+            folder: folder.into(),
             databases: databases.into(),
             last: Mutex::default(),
             checking: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Reads every page of the databases and writes one of each, then does `more`, unless that
+    /// Reads every page of the databases, writes one of each and a file, and does `more`, unless that
     /// was done a moment ago. While one request has it checked, others are told what was found
     /// before.
     ///
@@ -59,9 +69,13 @@ impl Health {
         {
             return known.result;
         }
-        let databases = Arc::clone(&self.databases);
+        let (folder, databases) = (Arc::clone(&self.folder), Arc::clone(&self.databases));
         let started = Instant::now();
-        let check = move || check_all(&databases).and_then(|()| more());
+        let check = move || {
+            check_folder(&folder)?;
+            check_all(&databases)?;
+            more()
+        };
         let result = tokio::task::spawn_blocking(check).await;
         let result = result.unwrap_or_else(|_| Err("the check itself failed".into()));
         if let Err(problem) = &result {
@@ -72,6 +86,17 @@ impl Health {
         *lock(&self.last) = Some(Checked { result: result.clone(), good_until });
         result
     }
+}
+
+/// A database may find space in its own file when there is none for others.
+fn check_folder(folder: &Path) -> Result<(), String> {
+    let path = folder.join("health-check");
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&PROBE)?;
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&path);
+    written.and(removed).map_err(|error| format!("the data directory: {error}"))
 }
 
 fn check_all(databases: &[(&'static str, PathBuf)]) -> Result<(), String> {
@@ -125,11 +150,15 @@ mod tests {
         let path = folder.path().join("x.db");
         database(&path)?;
         assert_eq!(check_all(&[("x", path.clone())]), Ok(()));
-        let mut bytes = std::fs::read(&path)?;
+        let mut bytes = fs::read(&path)?;
         bytes.get_mut(4096..8192).ok_or("too short")?.fill(0xa5);
-        std::fs::write(&path, bytes)?;
+        fs::write(&path, bytes)?;
         let problem = check_all(&[("x", path)]);
         assert!(problem.is_err_and(|problem| problem.starts_with("x: ")));
+        assert_eq!(check_folder(folder.path()), Ok(()));
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        let problem = check_folder(&folder.path().join("gone"));
+        assert!(problem.is_err_and(|problem| problem.starts_with("the data directory: ")));
         assert!(check_all(&[("none", folder.path().join("none.db"))]).is_err());
         Ok(())
     }
@@ -139,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("x.db");
         database(&path)?;
-        let health = Health::new([("x", path)]);
+        let health = Health::new(folder.path(), [("x", path)]);
         let checks = Arc::new(AtomicU32::new(0));
         for _ in 0..100 {
             let checks = Arc::clone(&checks);

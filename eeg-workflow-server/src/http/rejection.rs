@@ -120,6 +120,8 @@ pub(crate) enum Rejection {
     TooManyJobs(usize),
     #[error("you have {0} event streams open: close some of them")]
     TooManyStreams(usize),
+    #[error("you have {0} requests in progress: wait until some of them are answered")]
+    TooManyRequests(usize),
     #[error("the server is shutting down")]
     ShuttingDown,
     /// Something that the server depends on is not in order.
@@ -181,6 +183,7 @@ impl Rejection {
             Self::TooManyAttempts(_)
             | Self::TooManyJobs(_)
             | Self::TooManyStreams(_)
+            | Self::TooManyRequests(_)
             | Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ShuttingDown | Self::NoPython(_) | Self::Unhealthy(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -13,7 +13,9 @@ use hyper::header::{ALLOW, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 
+use crate::account_store::User;
 use crate::http::lookup::{Found, find};
+use crate::http::per_user::{AllTaken, UserPlace};
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::request_id::RequestId;
@@ -89,6 +91,7 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
         Handler::Open(handler) => handler(app.clone(), call).await,
         Handler::User(handler) => {
             let user = app.accounts.authenticate(&call.head.headers)?;
+            let _place = place_for(app, &user)?;
             handler(app.clone(), user, call).await
         }
         Handler::Admin(handler) => {
@@ -96,9 +99,16 @@ async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Respo
             if !user.is_admin {
                 return Err(Rejection::NotAdmin);
             }
+            let _place = place_for(app, &user)?;
             handler(app.clone(), user, call).await
         }
     }
+}
+
+/// A place for one more request of this user at the same time.
+fn place_for(app: &App, user: &User) -> Result<UserPlace, Rejection> {
+    let place = app.requests.take(user.id);
+    place.map_err(|AllTaken(requests)| Rejection::TooManyRequests(requests))
 }
 
 /// Whether a request says once for which host it is, as HTTP/1.1 demands.

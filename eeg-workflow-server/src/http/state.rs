@@ -14,10 +14,10 @@ use crate::cli::access::MetricsFor;
 use crate::http::accounts::Accounts;
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
+use crate::http::per_user::PerUser;
 use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestIds;
 use crate::http::site::Site;
-use crate::http::streams::Streams;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 
@@ -43,7 +43,9 @@ pub(crate) struct App {
     /// Who may read them at the main one.
     pub(crate) metrics_for: MetricsFor,
     /// Event streams that are open.
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Arc<PerUser>,
+    /// Requests of users that are being answered.
+    pub(crate) requests: Arc<PerUser>,
     pub(crate) limits: Limits,
     /// Places for large forms, which are held in memory.
     pub(crate) large_forms: Arc<Semaphore>,

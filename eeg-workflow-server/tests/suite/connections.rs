@@ -149,3 +149,31 @@ fn event_streams_of_one_user_are_limited_and_keep_nobody_out() {
         &head == b"HTTP/1.1 200"
     });
 }
+
+#[test]
+fn requests_of_one_user_at_once_are_limited_and_keep_nobody_out() {
+    let server = Server::start(&[]);
+    let (alice, bob) = (server.user("alice"), server.user("bob"));
+    // Uploads of which nothing comes.
+    let begin = |number: usize| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        write!(
+            stream,
+            "PUT /api/files/{number} HTTP/1.1\r\nHost: localhost\r\nCookie: token={alice}\r\n\
+             Content-Length: 10\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        stream
+    };
+    let uploads: Vec<TcpStream> = (0..256).map(begin).collect();
+    soon("all places are taken", || {
+        server.get("/api/users/details").token(&alice).send().status == 429
+    });
+    let refused = server.get("/api/users/details").token(&alice).send();
+    assert!(refused.error().contains("you have 256 requests in progress"), "{}", refused.text());
+    assert_eq!(server.get("/api/files").token(&bob).send().status, 200);
+    drop(uploads);
+    soon("there are places again", || {
+        server.get("/api/users/details").token(&alice).send().status == 200
+    });
+}

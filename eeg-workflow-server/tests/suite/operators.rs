@@ -164,3 +164,34 @@ fn the_command_works_while_the_server_runs_and_when_it_is_stopped() {
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("there are no accounts here"));
 }
+
+#[test]
+fn accounts_from_before_operators_are_kept_and_those_of_a_newer_program_are_refused() {
+    let mut server = Server::start(&[]);
+    let token = server.user("alice");
+    server.terminate();
+    let accounts = rusqlite::Connection::open(server.folder().join("accounts.db")).unwrap();
+    accounts
+        .execute_batch(
+            "ALTER TABLE users DROP COLUMN is_disabled; ALTER TABLE tokens DROP COLUMN used;
+             ALTER TABLE tokens DROP COLUMN address; ALTER TABLE tokens DROP COLUMN program;
+             DROP TABLE known_networks; DROP TABLE invitations; DROP TABLE chores;
+             PRAGMA user_version = 2;",
+        )
+        .unwrap();
+    drop(accounts);
+    let mut server = Server::start_in(server.data.clone(), &[]);
+    let sessions = server.get("/api/users/sessions").token(&token).send().json();
+    assert_eq!((&sessions[0]["current"], &sessions[0]["address"]), (&true.into(), &"".into()));
+    assert_eq!(server.get("/api/admin/users").token(&token).send().json()[0]["admin"], true);
+    server.login("alice@example.org", "secret");
+    server.terminate();
+
+    let accounts = rusqlite::Connection::open(server.folder().join("accounts.db")).unwrap();
+    accounts.execute_batch("PRAGMA user_version = 99;").unwrap();
+    drop(accounts);
+    let refused = server.users(&["list"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.contains("layout 99"), "{text}");
+}

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +26,9 @@ const WAITING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The least time between two lines in the log about that.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(5);
 
 /// How connections are served.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,7 @@ pub(crate) async fn serve(
     let mut stopped = pin!(app.stopped());
     let waiting = Arc::new(Semaphore::new(WAITING));
     let server = Arc::new(Server { app, kind, http, connections, waiting, limits });
+    let mut last_warning: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -86,7 +90,10 @@ pub(crate) async fn serve(
             Err(error) => {
                 // Out of file descriptors, most likely: a connection that says nothing gives one.
                 let gave_way = server.connections.evict_one();
-                tracing::warn!(%error, gave_way, "a connection could not be accepted");
+                if last_warning.is_none_or(|last| last.elapsed() > BETWEEN_WARNINGS) {
+                    last_warning = Some(Instant::now());
+                    tracing::warn!(%error, gave_way, "a connection could not be accepted");
+                }
                 sleep(PAUSE).await;
             }
         }
@@ -139,8 +146,13 @@ impl Server {
     async fn serve_one(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         // Small answers leave at once; where that cannot be set they leave a little later.
         let _ = stream.set_nodelay(true);
-        let stopped = self.app.stopped();
         let activity = &place.activity;
+        let must_close = async {
+            tokio::select! {
+                () = place.close.notified() => {}
+                () = self.app.stopped() => {}
+            }
+        };
         let service = service_fn(|request| {
             activity.begin();
             let answer = router::answer(self.app.clone(), self.kind, request, peer.ip());
@@ -154,15 +166,12 @@ impl Server {
         let mut connection = self.http.serve_connection(TokioIo::new(stream), service);
         let result = tokio::select! {
             result = &mut connection => result,
-            () = place.close.notified() => {
+            () = must_close => {
+                // Whoever has not asked for anything yet may do so elsewhere, or later.
                 if activity.is_idle() {
-                    tracing::debug!(client = %peer, "an idle connection gives way to a new one");
+                    tracing::debug!(client = %peer, "an idle connection was closed");
                     return;
                 }
-                Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
-            }
-            () = stopped => {
                 Pin::new(&mut connection).graceful_shutdown();
                 (&mut connection).await
             }

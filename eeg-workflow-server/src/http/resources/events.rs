@@ -14,11 +14,11 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::jobs;
 use crate::account_store::User;
+use crate::http::per_user::{AllTaken, UserPlace};
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{Body, ChunkSource, Response};
 use crate::http::state::{App, blocking};
-use crate::http::streams::StreamPlace;
 
 /// A comment is sent when nothing has happened for this time, so that proxies and clients know
 /// that the connection is alive.
@@ -36,7 +36,8 @@ pub(crate) async fn events(app: Arc<App>, user: User, call: Call) -> Result<Resp
         })?,
         None => 0,
     };
-    let place = app.streams.open(user.id)?;
+    let place = app.streams.take(user.id);
+    let place = place.map_err(|AllTaken(open)| Rejection::TooManyStreams(open))?;
     let subscription = blocking(&app, move |app| {
         let subscription = app.jobs.subscribe(user.id, job, after).map_err(jobs::rejected)?;
         subscription.ok_or(Rejection::NoSuchJob)
@@ -66,7 +67,7 @@ struct EventStream {
     quiet: Pin<Box<Sleep>>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     has_ended: bool,
-    _place: StreamPlace,
+    _place: UserPlace,
 }
 
 impl ChunkSource for EventStream {
