@@ -54,7 +54,9 @@
 
 pub mod data;
 pub mod formats;
+#[cfg(feature = "learn")]
 pub mod learn;
+#[cfg(feature = "plots")]
 pub mod plot;
 pub mod signal;
 
@@ -64,15 +66,18 @@ pub use data::{
     StoredSamples, StoredSamplesError, Timestamp, events_from_annotations,
 };
 pub use formats::{ReadError, read, read_inside};
+#[cfg(feature = "learn")]
 pub use learn::{
     FeatureError, FeatureVectors, FoldScore, LabelError, Labels, Lda, LdaError, Model, ModelError,
     ModelFileError, Predictions, Shrinkage, Split, SplitError, TimeWindow, TimeWindowError,
     Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network, stratified_k_fold,
     train_test_split,
 };
+#[cfg(all(feature = "learn", feature = "plots"))]
+pub use plot::TrainingPlot;
+#[cfg(feature = "plots")]
 pub use plot::{
-    EegPlot, EpochImage, ErpError, TrainingPlot, plot_averages, plot_epochs, plot_erp, plot_evoked,
-    plot_spectrum,
+    EegPlot, EpochImage, ErpError, plot_averages, plot_epochs, plot_erp, plot_evoked, plot_spectrum,
 };
 pub use signal::{
     ArtefactLimits, AverageError, EpochError, EpochOptions, FirError, FirFilter, PowerSpectrum,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::{
     Job, JobId, JobState, JobStore, JobSummary, NewJob, Pending, StoreError, StoreStatistics,
@@ -18,8 +18,8 @@ pub struct MemoryStore(Mutex<Jobs>);
 #[derive(Debug, Default)]
 struct Jobs {
     last: i64,
-    by_id: FxHashMap<JobId, Job>,
-    by_owner: FxHashMap<OwnerId, BTreeSet<JobId>>,
+    by_id: HashMap<JobId, Job>,
+    by_owner: HashMap<OwnerId, BTreeSet<JobId>>,
     writes: u64,
 }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::live::Live;
 use super::{JobId, SubmitError};
@@ -15,8 +15,8 @@ use crate::block::OwnerId;
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Every job that has not ended, or whose end is not durable yet.
-    live: FxHashMap<JobId, Arc<Live>>,
-    owners: FxHashMap<OwnerId, Owner>,
+    live: HashMap<JobId, Arc<Live>>,
+    owners: HashMap<OwnerId, Owner>,
     /// Owners with waiting jobs, the one whose turn it is in front.
     turns: VecDeque<OwnerId>,
     running: usize,
@@ -44,8 +44,8 @@ struct Owner {
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            live: FxHashMap::default(),
-            owners: FxHashMap::default(),
+            live: HashMap::default(),
+            owners: HashMap::default(),
             turns: VecDeque::new(),
             running: 0,
             waiting: 0,

@@ -361,6 +361,26 @@ impl JobService {
         }
     }
 
+    /// The jobs of all owners that have not ended, the oldest first.
+    pub fn unfinished(&self) -> Vec<(OwnerId, JobSummary)> {
+        let jobs = self.inner.queue.lock().all();
+        let summaries = jobs.iter().map(|job| (job.owner, job.summary()));
+        let mut unfinished: Vec<_> = summaries.filter(|(_, job)| !job.status.is_final()).collect();
+        unfinished.sort_by_key(|(_, job)| job.id);
+        unfinished
+    }
+
+    /// Whose job this is; none if there is no such job.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn owner(&self, id: JobId) -> Result<Option<OwnerId>, JobError> {
+        if let Some(job) = self.inner.queue.lock().get(id) {
+            return Ok(Some(job.owner));
+        }
+        Ok(self.inner.store.get(id)?.map(|job| job.owner))
+    }
+
     /// Whether the store can be written and read now. One that is closed stays so: the process
     /// should then end, and open it again at its next start.
     ///

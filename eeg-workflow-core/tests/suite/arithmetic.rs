@@ -1,5 +1,4 @@
 //! The Arithmetic module: its declarations, its numbers and its expressions, against Python's.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::needs::reference_file;

@@ -1,5 +1,4 @@
 //! Jobs that outlive their service: after a crash, after a shutdown, with a failing store.
-#![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::jobs;

@@ -81,7 +81,6 @@ fn the_documented_example_gives_the_documented_details_to_the_letter() {
     assert_eq!(without_times(&compact(&details)), expected);
 }
 
-#[cfg(feature = "builtin")]
 #[test]
 fn the_details_equal_the_reference_text() {
     let Some(text) = needs::reference_file("000_f45b640814f2cfa4.txt") else { return };

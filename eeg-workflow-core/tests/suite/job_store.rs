@@ -184,7 +184,6 @@ fn a_panic_in_what_follows_loses_that_answer_only() {
     assert_eq!(followed.wait(), Err(Lost));
 }
 
-#[cfg(feature = "sqlite")]
 mod sqlite {
     use std::thread;
     use std::time::Instant;

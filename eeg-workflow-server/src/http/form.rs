@@ -134,6 +134,19 @@ impl Form {
         self.text(name)?.ok_or(Rejection::MissingField(name))
     }
 
+    /// Whether the part of this name says yes; no if it is not there.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Rejection> {
+        let Some(text) = self.text(name)? else { return Ok(false) };
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" => Ok(true),
+            "false" | "0" | "off" | "" => Ok(false),
+            _ => {
+                let problem = "is neither true nor false".into();
+                Err(Rejection::BadField { field: name, problem })
+            }
+        }
+    }
+
     /// The whole body as it came, when it was JSON.
     pub(crate) fn json_text(&self) -> Option<&str> {
         self.json.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())

@@ -115,7 +115,7 @@ impl PythonBlock {
                 files.extend(object.files.iter().cloned());
             }
         }
-        let mut seen = rustc_hash::FxHashSet::default();
+        let mut seen = foldhash::HashSet::default();
         files.retain(|file| seen.insert(file.clone()));
         Ok(files.into())
     }

@@ -8,9 +8,9 @@ use eeg_workflow_core::module::{
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::account_store::User;
 use crate::block_types::{BlockType, block_types};
 use crate::cli::PythonUploads;
-use crate::http::accounts::User;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
@@ -22,17 +22,7 @@ use crate::text::with_causes;
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
     let form = call.form(&app, app.limits.archive.archive_bytes as u64).await?;
-    let public = match form.text("public")? {
-        None => false,
-        Some(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "on" => true,
-            "false" | "0" | "off" | "" => false,
-            _ => {
-                let problem = "is neither true nor false".into();
-                return Err(Rejection::BadField { field: "public", problem });
-            }
-        },
-    };
+    let public = form.flag("public")?;
     let file = form.part("file").ok_or(Rejection::MissingField("file"))?;
     let name = file.file_name.clone().unwrap_or_else(|| "module.zip".into());
     let bytes = file.content.clone();

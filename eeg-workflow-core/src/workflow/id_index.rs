@@ -1,11 +1,11 @@
-//! Blocks by their ids.
+//! The positions of blocks by their ids.
 
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::diagnostic::Problems;
-use super::document::BlockNode;
+use super::nodes::BlockNode;
 use super::{BlockId, Code, Diagnostic};
 
 /// The positions of blocks by id: a table where the ids are integers close to each other, as
@@ -14,7 +14,7 @@ pub(super) struct IdIndex<'a> {
     blocks: &'a [BlockNode],
     first: i64,
     table: Vec<u32>,
-    others: FxHashMap<&'a BlockId, u32>,
+    others: HashMap<&'a BlockId, u32>,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -31,12 +31,12 @@ impl<'a> IdIndex<'a> {
         let span = integers().max().unwrap_or(0).saturating_sub(first);
         let size = usize::try_from(span).ok().and_then(|span| span.checked_add(1));
         let size = size.filter(|size| *size <= 4 * blocks.len() + 16).unwrap_or(0);
-        let others = FxHashMap::default();
+        let others = HashMap::default();
         let mut index = Self { blocks, first, table: vec![NOWHERE; size], others };
         for (position, node) in (0..).zip(blocks) {
             let Some(id) = &node.id else { continue };
             if let Some(earlier) = index.insert(id, position) {
-                let message = format!("block id {id} stands twice (also at /blocks/{earlier})");
+                let message = format!("block id {id} occurs twice (also at /blocks/{earlier})");
                 let pointer = format!("/blocks/{position}/id");
                 problems.add(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
             }

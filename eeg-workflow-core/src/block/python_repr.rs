@@ -41,6 +41,7 @@ impl fmt::Display for PythonRepr<'_> {
                 }
                 f.write_char('}')
             }
+            #[cfg(feature = "arrays")]
             Value::Array(array) => write!(f, "<array of shape {:?}>", array.shape()),
             Value::Object(object) => write!(f, "<{}>", object.type_name()),
         }
