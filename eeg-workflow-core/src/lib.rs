@@ -55,7 +55,7 @@
 //! | `learn` | features, classifiers, networks | `eeg` |
 //! | `plots` | pictures; with `eeg`, plots of recordings, epochs, averages | |
 //!
-//! The longer documents: [`docs`]. The crates whose types stand in this interface are exported
+//! The longer documents: [`docs`]. The crates whose types appear in this interface are exported
 //! under their own names: [`ndarray`], [`num_bigint`], [`petgraph`] and [`serde_json`].
 
 // With some features left out, what only they use is not dead: it is found with all of them.

@@ -190,6 +190,11 @@ fn check_document(value: &Value, depth: usize) -> Result<(), JsonError> {
 
 struct Document<'a>(&'a Value);
 
+/// A key as a part of a JSON pointer (RFC 6901).
+pub(crate) fn pointer_token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {

@@ -17,7 +17,7 @@ impl PortType {
     pub const NUMBER_ARRAY: Self = Self(Cow::Borrowed("NUMBER[]"));
     /// Text.
     pub const STRING: Self = Self(Cow::Borrowed("STRING"));
-    /// A list of texts.
+    /// A list of strings.
     pub const STRING_ARRAY: Self = Self(Cow::Borrowed("STRING[]"));
     /// A file of the user's, as `Home/a/b.eeg`.
     pub const FILE: Self = Self(Cow::Borrowed("FILE"));

@@ -53,6 +53,7 @@ enum Kind {
 
 /// An input or an output of a block type.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Port {
     /// Unique among the block's inputs, or among its outputs.
     pub name: String,
@@ -64,6 +65,7 @@ pub struct Port {
 
 /// An editable value of a block type.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Parameter {
     /// Unique among the block's parameters.
     pub name: String,
@@ -80,14 +82,15 @@ pub struct Parameter {
 /// How many edges may join a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cardinality {
-    /// At least so many.
+    /// The minimum.
     pub min: u32,
-    /// At most so many.
+    /// The maximum.
     pub max: u32,
 }
 
-/// Whether a block's outputs follow from its inputs and parameters: what caching stands on.
+/// Whether a block's outputs follow from its inputs and parameters: what caching depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Volatility {
     /// The same inputs and parameters always give the same outputs.
     Pure,
@@ -99,6 +102,7 @@ pub enum Volatility {
 
 /// Where a block runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Execution {
     /// It computes: in the pool of as many threads as there are cores. It may use rayon, which
     /// then shares that pool; it must hold no lock while it waits for rayon, since the thread
@@ -149,7 +153,7 @@ impl BlockSpec {
         self
     }
 
-    /// Adds an input that so many edges may join.
+    /// Adds an input that this number of edges may join.
     pub fn input(
         mut self,
         name: impl Into<String>,
@@ -166,7 +170,7 @@ impl BlockSpec {
         self.output_with(name, port_type, 1..=100)
     }
 
-    /// Adds an output that is shown to designers as joining so many edges.
+    /// Adds an output that designers show with this number of edges.
     /// (A value may be used any number of times: an output's maximum is not enforced.)
     pub fn output_with(
         mut self,

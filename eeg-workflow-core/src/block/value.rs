@@ -28,7 +28,7 @@ pub enum Value {
     BigInteger(Arc<BigInt>),
     /// A float.
     Float(f64),
-    /// Text.
+    /// A string.
     Text(Arc<str>),
     /// A list.
     List(Arc<Vec<Value>>),
@@ -108,7 +108,7 @@ impl Value {
         std::mem::take(self).into_native()
     }
 
-    /// Whether the value is made of numbers, texts, lists and maps only: no array, no object.
+    /// Whether the value is made of numbers, strings, lists and maps only: no array, no object.
     pub fn is_plain(&self) -> bool {
         match self {
             #[cfg(feature = "arrays")]
@@ -139,7 +139,7 @@ impl Value {
         }
     }
 
-    /// The text, if the value is one.
+    /// The string, if the value is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -158,7 +158,7 @@ impl Value {
     /// The object of type `T`, or the value unchanged.
     ///
     /// # Errors
-    /// The value itself when it is no object of that type.
+    /// The value itself when it is not an object of that type.
     pub fn downcast<T: Object>(self) -> Result<Arc<T>, Self> {
         if self.downcast_ref::<T>().is_none() {
             return Err(self);

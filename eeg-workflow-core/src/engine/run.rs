@@ -31,7 +31,7 @@ impl Run {
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         self.0.bell.ring();
-        self.0.engine.hurry(&self.0);
+        self.0.engine.skip_queue(&self.0);
     }
 
     /// Waits until the run is over.

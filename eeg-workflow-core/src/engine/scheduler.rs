@@ -1,12 +1,12 @@
 //! Which run's blocks are next on which thread.
 //!
-//! Runs with work to share stand in one queue, each as a ticket, in turns by owner. A worker (a job of the rayon
-//! pool; as many as there are threads, and none when there is nothing to do) takes the first
-//! ticket and serves that run for a session: it claims blocks, runs them, and goes on at once
-//! with a block that became ready; the others it keeps on a stack of its own, and offers half
-//! of them when another worker is idle. While other runs are in the queue a session ends after
-//! a few blocks and the run goes to the back: a run of three blocks is never behind one of ten
-//! thousand. There is no coordinator, and nothing is sent for a block.
+//! Runs with work to share wait in one queue, each as a ticket, and their owners take turns. A
+//! worker (a job of the rayon pool; at most one per thread, and none when there is nothing to do)
+//! takes the first ticket and serves that run for a session: it claims blocks, runs them, and goes
+//! on at once with a block that became ready; the others it keeps on a stack of its own, and
+//! offers half of them when another worker is idle. While other runs are in the queue, a session
+//! ends after a few blocks and the run goes to the back: a run of three blocks never waits behind
+//! one of ten thousand. There is no coordinator, and no message is sent for a block.
 //!
 //! An owner who has work and no worker, while all threads are taken by others, gets a worker on
 //! a thread of its own: it serves such owners until there are none.
@@ -196,7 +196,7 @@ impl Shared {
     /// A run is over: gives its place up, or gives the run that has it next.
     pub(super) fn leave(&self) -> Option<Arc<RunState>> {
         let mut queue = self.queue();
-        // More runs than allowed go on when some were hurried.
+        // More runs than allowed go on when some that were cancelled skipped the queue.
         let next = if queue.running <= self.max_runs { queue.later.pop_front() } else { None };
         if next.is_none() {
             queue.running = queue.running.saturating_sub(1);
@@ -204,8 +204,8 @@ impl Shared {
         next
     }
 
-    /// A run that was cancelled need not wait for its turn to be told.
-    pub(super) fn hurry(self: &Arc<Self>, run: &Arc<RunState>) {
+    /// A run that was cancelled need not wait for its turn to end.
+    pub(super) fn skip_queue(self: &Arc<Self>, run: &Arc<RunState>) {
         let mut queue = self.queue();
         let place = queue.later.iter().position(|other| Arc::ptr_eq(other, run));
         if let Some(run) = place.and_then(|place| queue.later.remove(place)) {

@@ -9,16 +9,16 @@ use super::{Engine, EngineOptions, Keep, Report, RunOptions, RunStatus, nested};
 use crate::block::{Block, BlockError, BlockSpec, Context, Execution, Inputs, Outputs, PortType};
 use crate::block::{OwnerId, Value};
 use crate::module::{Module, ModuleRegistry};
-use crate::workflow::{NewBlock, Plan, Workflow};
+use crate::workflow::{NewBlock, OpenPlan, Plan, Workflow};
 
 /// One more than the sum of its inputs; or what a plan inside it gives.
 struct Node {
     spec: BlockSpec,
-    inner: Option<Plan>,
+    inner: Option<OpenPlan>,
 }
 
 impl Node {
-    fn new(name: &str, execution: Execution, inner: Option<Plan>) -> Self {
+    fn new(name: &str, execution: Execution, inner: Option<OpenPlan>) -> Self {
         let spec = BlockSpec::new(name)
             .input("in", PortType::NUMBER, 0..=9)
             .output("out", PortType::NUMBER)
@@ -75,7 +75,7 @@ fn registry() -> ModuleRegistry {
     inner.register(plain()).unwrap();
     let inner = diamond(&inner, ["Compute", "Wait", "Compute", "Compute"]);
     let mut registry = ModuleRegistry::new();
-    let nested = Node::new("Nested", Execution::Wait, Some(inner));
+    let nested = Node::new("Nested", Execution::Wait, Some(inner.into()));
     registry.register(plain().block(nested).unwrap()).unwrap();
     registry
 }

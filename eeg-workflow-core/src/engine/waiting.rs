@@ -10,7 +10,7 @@ use super::wires::Claim;
 use crate::guard;
 use crate::sync::{Condvar, Mutex, thread};
 
-/// A thread that had nothing to do for so long ends.
+/// A thread that has been idle for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Pools of such threads, one for each depth of nesting: a block that waits for a nested run

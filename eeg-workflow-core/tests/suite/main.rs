@@ -44,4 +44,5 @@ mod sandbox;
 mod sandbox_lifetime;
 mod support;
 mod workflow;
+mod workflow_messages;
 mod workflow_problems;

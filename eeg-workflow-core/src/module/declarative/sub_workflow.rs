@@ -14,7 +14,7 @@ use crate::block::{
 };
 use crate::engine::{Keep, nested};
 use crate::workflow::{
-    BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, Plan, Severity, Workflow,
+    BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, OpenPlan, Severity, Workflow,
 };
 
 /// Runs a workflow with the block's inputs and parameters put where the manifest says.
@@ -129,7 +129,7 @@ impl SubWorkflowBlock {
         &self,
         values: impl Iterator<Item = Json>,
         counts: &[u32],
-    ) -> Result<Plan, InvalidWorkflow> {
+    ) -> Result<OpenPlan, InvalidWorkflow> {
         let mut document = self.document.clone();
         for (targets, value) in self.parameters.iter().zip(values) {
             for target in targets {
@@ -178,8 +178,8 @@ impl Block for SubWorkflowBlock {
         let report = nested::run(cx, &plan, feeds, Keep::Outputs(kept), None)?;
 
         if let Some((block, error)) = report.failures().into_iter().next() {
-            let name = plan.block(block).map_or("", |block| block.spec().name());
-            let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
+            let name = report.plan().block(block).map_or("", |block| block.spec().name());
+            let id = report.plan().id(block).map(ToString::to_string).unwrap_or_default();
             let inner = format!("inner block {id} ({name})");
             let message = format!("{inner}: {error}");
             let details = format!("{inner}: {}", error.details());

@@ -1,11 +1,11 @@
-//! Blocks by their ids.
+//! The positions of blocks by their ids.
 
 use std::collections::hash_map::Entry;
 
 use foldhash::HashMap;
 
 use super::diagnostic::Problems;
-use super::document::BlockNode;
+use super::nodes::BlockNode;
 use super::{BlockId, Code, Diagnostic};
 
 /// The positions of blocks by id: a table where the ids are integers close to each other, as
@@ -36,7 +36,7 @@ impl<'a> IdIndex<'a> {
         for (position, node) in (0..).zip(blocks) {
             let Some(id) = &node.id else { continue };
             if let Some(earlier) = index.insert(id, position) {
-                let message = format!("block id {id} stands twice (also at /blocks/{earlier})");
+                let message = format!("block id {id} occurs twice (also at /blocks/{earlier})");
                 let pointer = format!("/blocks/{position}/id");
                 problems.add(Diagnostic::error(Code::DuplicateBlockId, pointer, message).block(id));
             }
