@@ -11,17 +11,17 @@ use crate::origin::Origin;
 #[derive(Args)]
 #[command(next_help_heading = "Accounts")]
 pub(crate) struct AccountOptions {
-    /// Who may make an account
+    /// Who may create an account
     #[arg(long, default_value = "open", value_name = "WHO")]
     pub(crate) registration: Registration,
-    /// Accounts that may be made from one address in an hour
+    /// Maximum number of accounts created from one address per hour
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) registrations_per_hour: u32,
-    /// Print a token at the start, and make whoever registers with it the first administrator
+    /// Print a token at the start; whoever registers with it becomes the first administrator
     /// [default: the first account is the administrator's]
     #[arg(long)]
     pub(crate) admin_token: bool,
-    /// Characters that a new password has at least
+    /// Minimum number of characters of a new password
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) min_password_length: u16,
     /// Seconds until a login ends
@@ -82,14 +82,14 @@ pub(crate) enum MetricsFor {
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct ConnectionOptions {
-    /// Connections at once: an idle one gives way to a new one
+    /// Maximum number of connections; the longest idle one is closed for a new one
     #[arg(long, default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
-    /// Connections from one address at once [default: half of all; all behind a proxy]
+    /// Maximum number of connections from one address [default: half of all; all behind a proxy]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections_per_address: Option<u32>,
-    /// Event streams of one user at once
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Maximum number of event streams per user
+    #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_streams: u32,
     /// Seconds for the head of a request, and for which an idle connection is kept
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

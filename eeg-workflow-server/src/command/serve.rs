@@ -105,7 +105,7 @@ async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let limits = connection_limits(options, files)?;
     if let Some(listener) = metrics_listener {
         let few = usize::try_from(FEW_CONNECTIONS)?;
-        let limits = ConnectionLimits { connections: few, of_one_network: few, ..limits };
+        let limits = ConnectionLimits { connections: few, per_network: few, ..limits };
         tokio::spawn(connection::serve(app.clone(), ListenerKind::Metrics, listener, limits));
     }
     let mut serving =
@@ -142,14 +142,14 @@ fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLim
         tracing::warn!(connections, "the limit on open files allows fewer connections");
     }
     // A proxy's connections all come from its own address.
-    let of_one = match options.connections.max_connections_per_address {
-        Some(of_one) => of_one.into(),
+    let per_network = match options.connections.max_connections_per_address {
+        Some(per_network) => per_network.into(),
         None if options.site.behind_proxy => connections,
         None => connections.min((connections / 2).max(FEW_CONNECTIONS)),
     };
     Ok(ConnectionLimits {
         connections: usize::try_from(connections)?,
-        of_one_network: usize::try_from(of_one)?,
+        per_network: usize::try_from(per_network)?,
         head: seconds(options.connections.head_timeout),
         write: seconds(options.connections.body_timeout),
         head_bytes: MAX_HEAD_BYTES,

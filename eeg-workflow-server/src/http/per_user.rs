@@ -9,7 +9,7 @@ use crate::sync::lock;
 
 /// Counts the places that each user has taken.
 pub(crate) struct PerUser {
-    most_of_one: usize,
+    max_per_user: usize,
     taken: Mutex<HashMap<OwnerId, usize>>,
 }
 
@@ -24,16 +24,16 @@ pub(crate) struct UserPlace {
 pub(crate) struct AllTaken(pub(crate) usize);
 
 impl PerUser {
-    /// Each user may take `most_of_one` places.
-    pub(crate) fn new(most_of_one: usize) -> Arc<Self> {
-        Arc::new(Self { most_of_one, taken: Mutex::default() })
+    /// Each user may take `max_per_user` places.
+    pub(crate) fn new(max_per_user: usize) -> Arc<Self> {
+        Arc::new(Self { max_per_user, taken: Mutex::default() })
     }
 
     /// Takes a place for this user.
     pub(crate) fn take(self: &Arc<Self>, user: OwnerId) -> Result<UserPlace, AllTaken> {
         let mut taken = lock(&self.taken);
         let count = taken.entry(user).or_default();
-        if *count >= self.most_of_one {
+        if *count >= self.max_per_user {
             return Err(AllTaken(*count));
         }
         *count += 1;

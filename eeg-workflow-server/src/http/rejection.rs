@@ -40,9 +40,9 @@ pub(crate) enum Rejection {
     RegistrationClosed,
     #[error("registration needs an invitation: ask whoever runs the server for one")]
     InvitationNeeded,
-    #[error("the invitation was used, has expired, or is for another e-mail address")]
+    #[error("the invitation has been used, has expired, or is for another e-mail address")]
     InvitationRefused,
-    #[error("the administrator's token is wrong or was used")]
+    #[error("the administrator's token is wrong or has been used")]
     AdminTokenRefused,
     #[error("too many attempts, try again in {} s", seconds(*.0))]
     TooManyAttempts(Duration),
@@ -51,12 +51,12 @@ pub(crate) enum Rejection {
     #[error("requests that change something are not taken from the page of another site")]
     ForeignOrigin,
     #[error(
-        "this server is not known as \"{0}\": whoever runs it allows a name by --origin or \
-         --allowed-host"
+        "this server is not known by the name \"{0}\"; whoever runs it can allow the name with \
+         --origin or --allowed-host"
     )]
     UnknownHost(String),
 
-    #[error("a request names its host once, in the header \"Host\"")]
+    #[error("a request must name its host exactly once, in the header \"Host\"")]
     BadHost,
     #[error("the only transfer coding known here is \"chunked\"")]
     UnknownCoding,

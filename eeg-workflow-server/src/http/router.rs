@@ -58,7 +58,7 @@ pub(crate) async fn answer(
         }
         Found::Route(index, route, parameters) => {
             let call = Call::new(head, body, parameters, client, id);
-            (Some(index), caught(call_handler(&app, route, call)).await)
+            (Some(index), caught(call_handler(&app, kind, route, call)).await)
         }
         Found::Options(allow) => (None, Ok(options(&allow))),
         Found::Rejected(rejection) => (None, Err(rejection)),
@@ -80,8 +80,13 @@ pub(crate) async fn answer(
     response
 }
 
-async fn call_handler(app: &Arc<App>, route: &Route, call: Call) -> Result<Response, Rejection> {
-    if route.pattern != HEALTH {
+async fn call_handler(
+    app: &Arc<App>,
+    kind: ListenerKind,
+    route: &Route,
+    call: Call,
+) -> Result<Response, Rejection> {
+    if kind == ListenerKind::Main && route.pattern != HEALTH {
         app.site.check_host(&call.head)?;
     }
     if !matches!(call.head.method, Method::GET | Method::HEAD) {

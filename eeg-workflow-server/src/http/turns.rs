@@ -12,7 +12,7 @@ use crate::sync::lock;
 /// Places, and those who wait for one, by claimant.
 pub(crate) struct Turns<K: Clone + Eq + Hash> {
     max_waiting: usize,
-    max_waiting_of_one: usize,
+    max_waiting_per_claimant: usize,
     state: Mutex<State<K>>,
 }
 
@@ -34,11 +34,15 @@ pub(crate) struct Turn<K: Clone + Eq + Hash> {
 pub(crate) struct TooManyWaiting;
 
 impl<K: Clone + Eq + Hash> Turns<K> {
-    /// At most `max_waiting_of_one` claims of one claimant wait, and `max_waiting` in all.
-    pub(crate) fn new(places: usize, max_waiting: usize, max_waiting_of_one: usize) -> Arc<Self> {
+    /// At most `max_waiting_per_claimant` claims of one claimant wait, and `max_waiting` in all.
+    pub(crate) fn new(
+        places: usize,
+        max_waiting: usize,
+        max_waiting_per_claimant: usize,
+    ) -> Arc<Self> {
         let state =
             State { free: places, waiting: 0, claimants: HashMap::new(), order: VecDeque::new() };
-        Arc::new(Self { max_waiting, max_waiting_of_one, state: Mutex::new(state) })
+        Arc::new(Self { max_waiting, max_waiting_per_claimant, state: Mutex::new(state) })
     }
 
     /// Waits for a place.
@@ -50,7 +54,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
                 return Ok(Turn { turns: Some(Arc::clone(self)) });
             }
             let of_one = state.claimants.get(&claimant).map_or(0, VecDeque::len);
-            if state.waiting >= self.max_waiting || of_one >= self.max_waiting_of_one {
+            if state.waiting >= self.max_waiting || of_one >= self.max_waiting_per_claimant {
                 return Err(TooManyWaiting);
             }
             let (sender, receiver) = oneshot::channel();

@@ -41,7 +41,7 @@ fn an_invitation_lets_one_person_register_once() {
     let refused = register(&server, "alice", "", &[]);
     assert_eq!((refused.status, refused.error().contains("needs an invitation")), (403, true));
     let wrong = register(&server, "alice", "", &[("invitation", "guessed")]);
-    assert_eq!((wrong.status, wrong.error().contains("was used, has expired")), (403, true));
+    assert_eq!((wrong.status, wrong.error().contains("has been used, has expired")), (403, true));
 
     // The operator invites an administrator, by the command, while the server runs.
     let output = server.users(&["invite", "Alice@example.org", "--admin"]);

@@ -132,17 +132,17 @@ fn event_streams_of_one_user_are_limited_and_keep_nobody_out() {
             other => panic!("{:?}", String::from_utf8_lossy(other)),
         }
     }
-    assert_eq!(open.len(), 64);
+    assert_eq!(open.len(), 128);
     let mut answer = String::new();
     refused.unwrap().read_to_string(&mut answer).unwrap();
-    assert!(answer.contains("you have 64 event streams open"), "{answer}");
+    assert!(answer.contains("you have 128 event streams open"), "{answer}");
     answers_at_once(&server);
     let other = server.schedule(&bob, &common::addition());
     let stream = server.get(&format!("/api/workflow/jobs/{other}/events")).token(&bob).open();
-    assert!(server.get("/metrics").send().text().contains("eeg_event_streams 6"));
+    assert!(server.get("/metrics").send().text().contains("eeg_event_streams 12"));
     drop(stream);
     // A place becomes free with a stream that is closed.
-    open.truncate(60);
+    open.truncate(120);
     soon("there is a place again", || {
         let mut head = [0; 12];
         server.get(&path).token(&alice).open().read_exact(&mut head).unwrap();

@@ -26,8 +26,8 @@ fn metrics_can_be_served_at_an_address_of_their_own() {
     let address = log.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
     let get = |path: &str| {
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        let host = "what-prometheus-calls-it.example.net";
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         Reply::read(&mut stream, false).status
     };
     assert_eq!([get("/metrics"), get("/healthz")], [200, 200]);

@@ -18,7 +18,7 @@ const PASSES: u32 = 2;
 const AT_ONCE: usize = 2;
 /// Requests that wait for a hash; others are told to come again.
 const MAX_WAITING: usize = 512;
-const MAX_WAITING_OF_ONE: usize = 32;
+const MAX_WAITING_PER_CLAIMANT: usize = 32;
 
 /// Who has a hash computed: each of these has a turn of its own, so that a flood of one sort, or
 /// from one network, keeps nobody else waiting for long.
@@ -42,7 +42,7 @@ pub(crate) struct HashTurn(#[expect(dead_code, reason = "held for its drop")] Tu
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Turns::new(AT_ONCE, MAX_WAITING, MAX_WAITING_OF_ONE) }
+        Self { turns: Turns::new(AT_ONCE, MAX_WAITING, MAX_WAITING_PER_CLAIMANT) }
     }
 
     /// Waits for the right to compute a hash.

@@ -14,8 +14,8 @@ use crate::sync::lock;
 /// The open connections. One that waits for a request gives way to a new one: first the network
 /// that has the most of them loses the one that has waited longest.
 pub(super) struct Connections {
-    most: usize,
-    most_of_one: usize,
+    max: usize,
+    max_per_network: usize,
     state: Mutex<State>,
     /// Notified whenever one ends.
     changed: Notify,
@@ -44,16 +44,16 @@ pub(super) struct Place {
 }
 
 impl Connections {
-    pub(super) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_of_one, state: Mutex::default(), changed: Notify::new() })
+    pub(super) fn new(max: usize, max_per_network: usize) -> Arc<Self> {
+        Arc::new(Self { max, max_per_network, state: Mutex::default(), changed: Notify::new() })
     }
 
     /// A place for a connection from this network, if there is one or can be made.
     pub(super) fn admit(self: &Arc<Self>, network: Network) -> Option<Place> {
         let mut state = lock(&self.state);
-        if state.of_network.get(&network).is_some_and(|count| *count >= self.most_of_one) {
+        if state.of_network.get(&network).is_some_and(|count| *count >= self.max_per_network) {
             state.evict(|open| open.network == network)?;
-        } else if state.open.len() >= self.most {
+        } else if state.open.len() >= self.max {
             state.evict(|_| true)?;
         }
         state.last += 1;

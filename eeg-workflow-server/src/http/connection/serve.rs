@@ -36,7 +36,7 @@ pub(crate) struct ConnectionLimits {
     /// Connections at once.
     pub(crate) connections: usize,
     /// Connections of one network at once.
-    pub(crate) of_one_network: usize,
+    pub(crate) per_network: usize,
     /// For the whole head of a request, and how long a kept connection may be idle.
     pub(crate) head: Duration,
     /// How long a client may take nothing of an answer.
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
         .header_read_timeout(limits.head)
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes);
-    let connections = Connections::new(limits.connections, limits.of_one_network);
+    let connections = Connections::new(limits.connections, limits.per_network);
     let mut stopped = pin!(app.stopped());
     let waiting = Arc::new(Semaphore::new(WAITING));
     let server = Arc::new(Server { app, kind, http, connections, waiting, limits });
