@@ -106,7 +106,7 @@ impl Block for NeuralNetworkClassifier {
         );
         let model = Model::new(Weights::Single(network), labels).map_err(BlockError::from_error)?;
         text.push_str(&confusion(&model, test)?);
-        let model = model.with_history(history);
+        let model = model.with_history(history).with_layers(layers.layers());
         Ok(Outputs::one(Value::object(model)).show(Display::text(text)))
     }
 }

@@ -8,6 +8,8 @@
 mod decode;
 #[cfg(feature = "builtin")]
 mod encode;
+#[cfg(feature = "builtin")]
+mod network;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,6 +38,8 @@ static FORMS: &[Form] = &[
     Form { kind: "Epochs", encode: encode::epochs, decode: decode::epochs },
     Form { kind: "Evoked", encode: encode::evoked, decode: decode::evoked },
     Form { kind: "FeatureVectors", encode: encode::features, decode: decode::features },
+    Form { kind: "Network", encode: network::of_layers, decode: network::decode },
+    Form { kind: "Network", encode: network::of_model, decode: network::decode },
 ];
 
 /// Without the EEG library there are no such objects.
