@@ -31,20 +31,17 @@ impl EpochExtraction {
                 BASELINE_START,
                 PortType::STRING,
                 "None",
-                "None means beginning of the data; in seconds from the event",
-            )
+                "None means beginning of the data").described("In seconds from the event; None means the start of the epoch")
             .parameter(
                 BASELINE_END,
                 PortType::STRING,
                 "0",
-                "None means end of the data; in seconds from the event",
-            )
+                "None means end of the data").described("In seconds from the event; None means the end of the epoch")
             .parameter(
                 EVENT_ID,
                 PortType::STRING,
                 "None",
-                "None means all the events; ids or descriptions, separated by commas",
-            )
+                "None means all the events").described("Ids or descriptions, separated by commas; None means all events")
             .output(EPOCHS_PORT, PortType::EPOCHS)
             .parameter(
                 BASELINE,
