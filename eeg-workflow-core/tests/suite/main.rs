@@ -16,6 +16,7 @@ mod eeg_learn_golden;
 mod eeg_learn_model;
 mod eeg_learn_network;
 mod eeg_learn_reference;
+mod eeg_pauses;
 mod eeg_picture;
 mod eeg_plot;
 mod eeg_reference;

@@ -92,7 +92,7 @@ fn filtered(cx: &Context<'_>, recording: Arc<Recording>, filter: &FirFilter) -> 
             filter.taps().len()
         ));
     }
-    let counts = recording.nan_counts();
+    let counts = recording.non_finite_counts();
     for (channel, count) in recording.channels().iter().zip(counts).filter(|(_, n)| *n > 0) {
         cx.log(format!(
             "channel {:?}: {count} samples are not numbers; neither are those within half of the \
