@@ -25,23 +25,31 @@ impl EpochExtraction {
             .with_family("PreProcessing")
             .with_help("Cuts out what is around each event, as mne.Epochs")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
-            .parameter(PRE, PortType::NUMBER, "-0.2", "").described("Start of an epoch in seconds from its event")
-            .parameter(POST, PortType::NUMBER, "0.5", "").described("End of an epoch in seconds from its event")
+            .parameter(PRE, PortType::NUMBER, "-0.2", "")
+            .described("Start of an epoch in seconds from its event")
+            .parameter(POST, PortType::NUMBER, "0.5", "")
+            .described("End of an epoch in seconds from its event")
             .parameter(
                 BASELINE_START,
                 PortType::STRING,
                 "None",
-                "None means beginning of the data").described("In seconds from the event; None means the start of the epoch")
+                "None means beginning of the data",
+            )
+            .described("In seconds from the event; None means the start of the epoch")
             .parameter(
                 BASELINE_END,
                 PortType::STRING,
                 "0",
-                "None means end of the data").described("In seconds from the event; None means the end of the epoch")
+                "None means end of the data",
+            )
+            .described("In seconds from the event; None means the end of the epoch")
             .parameter(
                 EVENT_ID,
                 PortType::STRING,
                 "None",
-                "None means all the events").described("Ids or descriptions, separated by commas; None means all events")
+                "None means all the events",
+            )
+            .described("Ids or descriptions, separated by commas; None means all events")
             .output(EPOCHS_PORT, PortType::EPOCHS)
             .parameter(
                 BASELINE,

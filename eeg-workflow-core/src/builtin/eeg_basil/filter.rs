@@ -23,12 +23,8 @@ impl Filter {
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(LOW, PortType::NUMBER, "None", "If None the data are only low-passed")
             .described("Lower edge of the pass band in Hz; None means no high-pass")
-            .parameter(
-                HIGH,
-                PortType::NUMBER,
-                "None",
-                "If None the data are only high-passed; in Hz",
-            );
+            .parameter(HIGH, PortType::NUMBER, "None", "If None the data are only high-passed")
+            .described("Upper edge of the pass band in Hz; None means no low-pass");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
     }
 }

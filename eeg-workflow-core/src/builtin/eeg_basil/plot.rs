@@ -44,7 +44,10 @@ pub(super) struct EpochPlot(BlockSpec);
 
 impl EpochPlot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EpochPlot").with_family("Visualization").with_help("Epochs as an image with their mean below, in µV and seconds, or an average, channel by channel");
+        let spec = BlockSpec::new("EpochPlot").with_family("Visualization").with_help(
+            "Epochs as an image with their mean below, in µV and \
+                        seconds, or an average, channel by channel",
+        );
         Self(with_format(spec.input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)))
     }
 }
