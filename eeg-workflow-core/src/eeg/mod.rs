@@ -51,6 +51,18 @@
 //!
 //! Samples, events, ids, shapes, times and drop logs ([`Epochs::without_artefacts`] too) are
 //! equal.
+//!
+//! # Decisions
+//! Where MNE is silent about what would spoil a result, this library is not:
+//!
+//! - Features come from EEG channels ([`Epochs::pick_kind`]) unless channels are named. Of all
+//!   channels a trigger line would be the one that decides every classification.
+//! - A low cut-off of 0 Hz is none, as in MNE.
+//! - Pauses of BrainVision recordings (`New Segment`) are seams, as the gaps of EDF+D are, and not
+//!   events, unless [`NewSegments::Events`](formats::NewSegments) asks for what MNE makes of them.
+//! - Trigger lines and annotations are events together ([`EventSource`](formats::EventSource)).
+//! - Units obey their prefixes, channels in anything but volts are misc.
+//!   [`read_with_notes`](formats::read_with_notes) tells what was assumed.
 
 pub mod data;
 pub mod formats;

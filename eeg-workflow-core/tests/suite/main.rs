@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod block_json;
+mod builtin_specs;
 mod eeg_blocks;
 mod eeg_brainvision;
 mod eeg_edf;

@@ -23,12 +23,33 @@ impl EpochExtraction {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochExtraction")
             .with_family("PreProcessing")
+            .with_help("Cuts out what is around each event, as mne.Epochs")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(PRE, PortType::NUMBER, "-0.2", "")
+            .described("Start of an epoch in seconds from its event")
             .parameter(POST, PortType::NUMBER, "0.5", "")
-            .parameter(BASELINE_START, PortType::STRING, "None", "None means beginning of the data")
-            .parameter(BASELINE_END, PortType::STRING, "0", "None means end of the data")
-            .parameter(EVENT_ID, PortType::STRING, "None", "None means all the events")
+            .described("End of an epoch in seconds from its event")
+            .parameter(
+                BASELINE_START,
+                PortType::STRING,
+                "None",
+                "None means beginning of the data",
+            )
+            .described("In seconds from the event; None means the start of the epoch")
+            .parameter(
+                BASELINE_END,
+                PortType::STRING,
+                "0",
+                "None means end of the data",
+            )
+            .described("In seconds from the event; None means the end of the epoch")
+            .parameter(
+                EVENT_ID,
+                PortType::STRING,
+                "None",
+                "None means all the events",
+            )
+            .described("Ids or descriptions, separated by commas; None means all events")
             .output(EPOCHS_PORT, PortType::EPOCHS)
             .parameter(
                 BASELINE,
@@ -40,7 +61,7 @@ impl EpochExtraction {
                 REJECT,
                 PortType::BOOLEAN,
                 "true",
-                "Whether epochs that overlap an annotation BAD... are dropped",
+                "Whether epochs are dropped that overlap an annotation whose description begins with BAD",
             )
             .parameter(
                 KEEP_FIRST,
@@ -184,6 +205,7 @@ impl EpochAveraging {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochAveraging")
             .with_family("PreProcessing")
+            .with_help("The mean of the epochs, or of those of each event")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(EPOCHS_PORT, PortType::EPOCHS);
         Self(spec.parameter(

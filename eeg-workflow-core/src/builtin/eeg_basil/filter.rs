@@ -19,9 +19,12 @@ impl Filter {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("Filter")
             .with_family("PreProcessing")
+            .with_help("Band-pass, low-pass or high-pass filter, as mne's raw.filter")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(LOW, PortType::NUMBER, "None", "If None the data are only low-passed")
-            .parameter(HIGH, PortType::NUMBER, "None", "If None the data are only high-passed");
+            .described("Lower edge of the pass band in Hz; None means no high-pass")
+            .parameter(HIGH, PortType::NUMBER, "None", "If None the data are only high-passed")
+            .described("Upper edge of the pass band in Hz; None means no low-pass");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
     }
 }

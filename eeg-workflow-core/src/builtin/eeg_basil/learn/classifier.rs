@@ -35,11 +35,15 @@ impl NeuralNetworkClassifier {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("NeuralNetworkClassifier")
             .with_family("Classification")
+            .with_help(
+                "Trains the network on feature vectors and tests it on those that are left out",
+            )
             .input(MODEL, PortType::MODEL, 0..=1)
             .input(FEATURE_VECTOR, PortType::FEATURE_VECTOR, 0..=1)
             .parameter(OPTIMIZER, PortType::STRING, "adam", "Either, 'adam', 'adagrad', 'rmsprop'")
             .parameter(TEST_SIZE, PortType::NUMBER, "0.33", "Test Train Split. Ratio of test size")
             .parameter(EPOCHS, PortType::NUMBER, "100", "")
+            .described("How often training goes through all vectors")
             .parameter(CLASSES, PortType::NUMBER, "", "Number of Classification classes")
             .output(MODEL, PortType::MODEL)
             .parameter(
@@ -210,11 +214,24 @@ fn confusion(model: &Model, test: Examples<'_, f32>) -> Result<String, BlockErro
     let predicted = model.predict(&features).map_err(BlockError::from_error)?;
     let labels = model.class_labels();
     let matrix = confusion_matrix(test.classes, &predicted.classes, labels.len());
-    let mut text =
-        "Confusion Matrix (a row for each true class, a column for each predicted one):".to_owned();
-    for (label, row) in labels.iter().zip(matrix.rows()) {
-        let counts: Vec<String> = row.iter().map(u64::to_string).collect();
-        let _ = write!(text, "\n{label}: {}", counts.join(" "));
+    Ok(format!("Confusion Matrix:\n{}", table(labels, &matrix)))
+}
+
+/// The matrix with the classes as headings of its rows and columns, which are aligned.
+fn table(labels: &[String], matrix: &Array2<u64>) -> String {
+    const CORNER: &str = "true \\ predicted";
+    let width = |text: &str| text.chars().count();
+    let first = labels.iter().map(|label| width(label)).chain([width(CORNER)]).max();
+    let first = first.unwrap_or_default();
+    let mut lines = vec![format!("{CORNER:<first$}")];
+    lines.extend(labels.iter().map(|label| format!("{label:<first$}")));
+    for (label, column) in labels.iter().zip(matrix.columns()) {
+        let cells: Vec<String> =
+            [label.clone()].into_iter().chain(column.iter().map(u64::to_string)).collect();
+        let widest = cells.iter().map(|cell| width(cell)).max().unwrap_or_default();
+        for (line, cell) in lines.iter_mut().zip(cells) {
+            let _ = write!(line, "  {cell:>widest$}");
+        }
     }
-    Ok(text)
+    lines.join("\n")
 }
