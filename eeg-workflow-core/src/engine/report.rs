@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::RunStatus;
 use crate::block::{BlockError, Display, Stop, Value};
@@ -67,9 +67,9 @@ pub enum NoOutput {
 /// What is noted of a run while it goes on: only what is out of the ordinary, or kept.
 #[derive(Default)]
 pub(super) struct Notes {
-    pub(super) troubles: FxHashMap<u32, Trouble>,
-    pub(super) displays: FxHashMap<u32, Arc<Display>>,
-    pub(super) outputs: FxHashMap<(u32, u16), Value>,
+    pub(super) troubles: HashMap<u32, Trouble>,
+    pub(super) displays: HashMap<u32, Arc<Display>>,
+    pub(super) outputs: HashMap<(u32, u16), Value>,
 }
 
 /// Kept values are dropped wherever the last report is, by code of whoever made them.

@@ -28,7 +28,9 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.to_string_lossy().ends_with(".rs")
+            && !path.to_string_lossy().ends_with("_tests.rs")
+        {
             files.push(path);
         }
     }

@@ -18,7 +18,9 @@ pub(super) struct EegPlotBlock(BlockSpec);
 
 impl EegPlotBlock {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EEGPlot").with_family("Visualization");
+        let spec = BlockSpec::new("EEGPlot")
+            .with_family("Visualization")
+            .with_help("Every channel of a recording over time, in µV and seconds");
         Self(with_format(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1)))
     }
 }
@@ -42,7 +44,10 @@ pub(super) struct EpochPlot(BlockSpec);
 
 impl EpochPlot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EpochPlot").with_family("Visualization");
+        let spec = BlockSpec::new("EpochPlot").with_family("Visualization").with_help(
+            "Epochs as an image with their mean below, in µV and \
+                        seconds, or an average, channel by channel",
+        );
         Self(with_format(spec.input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)))
     }
 }

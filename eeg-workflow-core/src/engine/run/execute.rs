@@ -2,7 +2,6 @@
 //! outputs go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::RunState;
@@ -15,6 +14,7 @@ use crate::engine::report::Trouble;
 use crate::engine::wires::Claim;
 use crate::engine::{Event, Keep};
 use crate::guard;
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::workflow::{BlockIndex, Delivery, Node};
 
 /// Plain outputs beyond this size are not put into events.

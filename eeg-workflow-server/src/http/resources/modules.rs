@@ -8,9 +8,9 @@ use eeg_workflow_core::module::{
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::account_store::User;
 use crate::block_types::{BlockType, block_types};
 use crate::cli::PythonUploads;
-use crate::http::accounts::User;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
@@ -22,17 +22,7 @@ use crate::text::with_causes;
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
     let form = call.form(&app, app.limits.archive.archive_bytes as u64).await?;
-    let public = match form.text("public")? {
-        None => false,
-        Some(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "on" => true,
-            "false" | "0" | "off" | "" => false,
-            _ => {
-                let problem = "is neither true nor false".into();
-                return Err(Rejection::BadField { field: "public", problem });
-            }
-        },
-    };
+    let public = form.flag("public")?;
     let file = form.part("file").ok_or(Rejection::MissingField("file"))?;
     let name = file.file_name.clone().unwrap_or_else(|| "module.zip".into());
     let bytes = file.content.clone();
@@ -60,10 +50,17 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
 }
 
 /// The block types that the user may use.
-pub(crate) async fn initialize(app: Arc<App>, user: User, _: Call) -> Result<Response, Rejection> {
+pub(crate) async fn initialize(
+    app: Arc<App>,
+    user: User,
+    call: Call,
+) -> Result<Response, Rejection> {
+    let with_help = call.query("help")?.unwrap_or(false);
     blocking(&app, move |app| {
         let view = app.library.view(user.id);
-        let types: Vec<BlockType<'_>> = view.modules().flat_map(block_types).collect();
+        let modules = view.modules();
+        let types: Vec<BlockType<'_>> =
+            modules.flat_map(|module| block_types(module, with_help)).collect();
         Ok(response::json(StatusCode::OK, &types))
     })
     .await

@@ -24,6 +24,10 @@ impl WaveletTransform {
         let names = Wavelet::names().collect::<Vec<_>>().join(", ");
         let spec = BlockSpec::new("WaveletTransform")
             .with_family("FeatureExtraction")
+            .with_help(
+                "Approximation coefficients of the discrete wavelet \
+                        transform of each channel, as features",
+            )
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
             .parameter(WAVELET, PortType::STRING, "db1", format!("Either of {names}"))

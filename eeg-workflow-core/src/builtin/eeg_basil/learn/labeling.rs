@@ -17,8 +17,11 @@ impl FeatureLabeling {
                     not be considered if not added";
         let spec = BlockSpec::new("FeatureLabeling")
             .with_family("FeatureExtraction")
-            // Designers know the port by this type; what comes in are vectors.
+            .with_help("Gives feature vectors their classes, by the ids of their events")
+            // Designers know the port by the first type; what comes in are vectors.
             .input(FEATURE_VECTOR, PortType::EPOCHS, 1..=1)
+            .or_type(PortType::FEATURE_VECTOR)
+            .described("Feature vectors, one for each epoch")
             .parameter(LABELS, PortType::STRING_ARRAY, "", hint)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
             .with_own_checks();

@@ -19,6 +19,8 @@ pub struct Server {
     child: Child,
     /// `127.0.0.1:PORT`.
     pub address: String,
+    /// What it printed after the line with the address.
+    pub announced: String,
     pub data: Arc<TempDir>,
 }
 
@@ -50,17 +52,26 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let announced = String::from_utf8_lossy(stdout.buffer()).into_owned();
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| {
             let log = std::fs::read_to_string(data.path().join("stderr.log")).unwrap_or_default();
             panic!("the server did not start: {line:?}\n{log}")
         });
-        Self { child, address: address.trim_end().to_owned(), data }
+        Self { child, address: address.trim_end().to_owned(), announced, data }
     }
 
     /// The folder that the server keeps everything in.
     pub fn folder(&self) -> PathBuf {
         self.data.path().join("data")
+    }
+
+    /// Runs the command `users` on the server's folder.
+    pub fn users(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(PROGRAM);
+        command.arg("users").args(arguments).arg("--data-dir").arg(self.folder());
+        command.output().unwrap()
     }
 
     /// What the server has logged.
@@ -201,6 +212,11 @@ impl Request<'_> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.head.push_str(&format!("{name}: {value}\r\n"));
         self
+    }
+
+    /// Names another host than the address of the server.
+    pub fn replace_host(&mut self, host: &str) {
+        self.head = self.head.replace(&format!("Host: {}", self.address), &format!("Host: {host}"));
     }
 
     pub fn token(self, token: &str) -> Self {
