@@ -1,6 +1,6 @@
 //! Modules as laboratories write them, from the reference data, and more of their kinds: each works
 //! beside the native blocks. Needs a Python with mne, scikit-learn and Keras (as `mne.rs`).
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::{eeg_support, python_lab};
@@ -27,6 +27,11 @@ fn lab() -> Lab {
     Lab::with(|options| options.interpreter = python.into())
 }
 
+/// A block's id, name and values.
+type Node = (u32, &'static str, Json);
+/// A block and its output, a block and its input.
+type Edge = (u32, &'static str, u32, &'static str);
+
 /// Installs an archive of the reference data.
 fn install(lab: &Lab, archive: &str) {
     let folder = eeg_support::reference().expect("the reference data are there");
@@ -37,9 +42,7 @@ fn install(lab: &Lab, archive: &str) {
 }
 
 /// Blocks 1 to 4 and their edges: labelled feature vectors of a real recording.
-fn features(
-    lab: &Lab,
-) -> (Vec<(u32, &'static str, Json)>, Vec<(u32, &'static str, u32, &'static str)>) {
+fn features(lab: &Lab) -> (Vec<Node>, Vec<Edge>) {
     let folder = eeg_support::reference().expect("the reference data are there");
     for ending in ["eeg", "vhdr", "vmrk"] {
         let name = format!("DoD_2015_02.{ending}");
