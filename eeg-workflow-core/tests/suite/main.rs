@@ -11,6 +11,7 @@ mod eeg_epochs;
 mod eeg_events;
 mod eeg_faults;
 mod eeg_filter;
+mod eeg_gaps;
 mod eeg_golden;
 mod eeg_learn_blocks;
 mod eeg_learn_golden;
