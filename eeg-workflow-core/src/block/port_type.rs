@@ -48,6 +48,28 @@ impl PortType {
         &self.0
     }
 
+    /// What a port of this type takes or gives, with shapes and units; empty for types of modules.
+    pub(crate) fn help(&self) -> &'static str {
+        [
+            (Self::NUMBER, "A number"),
+            (Self::NUMBER_ARRAY, "Numbers"),
+            (Self::STRING, "A string"),
+            (Self::STRING_ARRAY, "Strings"),
+            (Self::FILE, "A file"),
+            (Self::FILE_ARRAY, "Files"),
+            (Self::FILE_LOCATION, "A folder"),
+            (Self::BOOLEAN, "True or false"),
+            (Self::OBJECT, "An object of any type"),
+            (Self::EEG_DATA, "A recording: channels × samples, in volts"),
+            (Self::EPOCHS, "Epochs (epochs × channels × samples, in volts), or averages of them"),
+            (Self::FEATURE_VECTOR, "Feature vectors, one for each epoch"),
+            (Self::MODEL, "A model: layers to be trained, or a trained one"),
+        ]
+        .iter()
+        .find(|(known, _)| known == self)
+        .map_or("", |(_, help)| help)
+    }
+
     /// Whether a value of an output of type `self` may go into an input of type `input`:
     /// the types are equal, or both are among STRING, NUMBER and BOOLEAN.
     ///

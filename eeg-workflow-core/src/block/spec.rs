@@ -24,6 +24,7 @@ pub struct BlockSpec {
     name: String,
     family: String,
     description: String,
+    help: String,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     parameters: Vec<Parameter>,
@@ -59,6 +60,10 @@ pub struct Port {
     pub name: String,
     /// What travels through it.
     pub port_type: PortType,
+    /// What an input takes beside that.
+    pub other_types: Vec<PortType>,
+    /// What it is, with shapes and units; that of its type, unless the block says otherwise.
+    pub help: String,
     /// How many edges join it.
     pub cardinality: Cardinality,
 }
@@ -73,8 +78,10 @@ pub struct Parameter {
     pub port_type: PortType,
     /// What a workflow that leaves it out means, as JSON.
     pub default: serde_json::Value,
-    /// For whoever fills it in.
+    /// For whoever fills it in, in the words that designers of the Python system know.
     pub description: String,
+    /// What it means, with its unit; the description, unless the block says otherwise.
+    pub help: String,
     /// Whether an empty value is an error.
     pub required: bool,
 }
@@ -130,6 +137,7 @@ impl BlockSpec {
             name: name.into(),
             family: String::new(),
             description: String::new(),
+            help: String::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             parameters: Vec::new(),
@@ -144,6 +152,12 @@ impl BlockSpec {
     /// Sets the family (a group inside the module).
     pub fn with_family(mut self, family: impl Into<String>) -> Self {
         self.family = family.into();
+        self
+    }
+
+    /// Sets what designers show beside the description, or in its place.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
         self
     }
 
@@ -162,6 +176,31 @@ impl BlockSpec {
     ) -> Self {
         self.inputs.push(Port::new(name.into(), port_type, edges));
         self.order.push(Kind::Input);
+        self
+    }
+
+    /// Says that the input added last takes values of another type, too.
+    pub fn or_type(mut self, port_type: PortType) -> Self {
+        if let Some(port) = self.inputs.last_mut() {
+            port.other_types.push(port_type);
+        }
+        self
+    }
+
+    /// Describes the input, output or parameter added last, with shapes and units, for designers
+    /// that show more than a parameter's description.
+    pub fn described(mut self, help: impl Into<String>) -> Self {
+        let field = match self.order.last() {
+            Some(Kind::Input) => self.inputs.last_mut().map(|port| &mut port.help),
+            Some(Kind::Output) => self.outputs.last_mut().map(|port| &mut port.help),
+            Some(Kind::Parameter) => {
+                self.parameters.last_mut().map(|parameter| &mut parameter.help)
+            }
+            None => None,
+        };
+        if let Some(field) = field {
+            *field = help.into();
+        }
         self
     }
 
@@ -191,13 +230,12 @@ impl BlockSpec {
         default: impl Into<serde_json::Value>,
         description: impl Into<String>,
     ) -> Self {
-        self.with_parameter(Parameter {
-            name: name.into(),
+        self.with_parameter(Parameter::new(
+            name.into(),
             port_type,
-            default: default.into(),
-            description: description.into(),
-            required: false,
-        })
+            default.into(),
+            description.into(),
+        ))
     }
 
     /// Adds a parameter that must not be left empty.
@@ -208,13 +246,8 @@ impl BlockSpec {
         default: impl Into<serde_json::Value>,
         description: impl Into<String>,
     ) -> Self {
-        self.with_parameter(Parameter {
-            name: name.into(),
-            port_type,
-            default: default.into(),
-            description: description.into(),
-            required: true,
-        })
+        let parameter = Parameter::new(name.into(), port_type, default.into(), description.into());
+        self.with_parameter(Parameter { required: true, ..parameter })
     }
 
     /// Adds a parameter as it is.
@@ -253,9 +286,14 @@ impl BlockSpec {
         &self.family
     }
 
-    /// For whoever uses the block.
+    /// For whoever uses the block, in the words that designers of the Python system know.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// What the block does; the description, unless the block says more.
+    pub fn help(&self) -> &str {
+        if self.help.is_empty() { &self.description } else { &self.help }
     }
 
     /// The inputs, in their order.
@@ -320,10 +358,34 @@ impl BlockSpec {
     }
 }
 
+impl Parameter {
+    /// A parameter that may be left empty.
+    pub(crate) fn new(
+        name: String,
+        port_type: PortType,
+        default: serde_json::Value,
+        description: String,
+    ) -> Self {
+        Self { name, port_type, default, help: description.clone(), description, required: false }
+    }
+}
+
 impl Port {
     fn new(name: String, port_type: PortType, edges: RangeInclusive<u32>) -> Self {
         let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
-        Self { name, port_type, cardinality }
+        let help = port_type.help().to_owned();
+        Self { name, port_type, other_types: Vec::new(), help, cardinality }
+    }
+
+    /// Whether a value of this type may come in.
+    pub fn takes(&self, given: &PortType) -> bool {
+        given.fits(&self.port_type) || self.other_types.iter().any(|other| given.fits(other))
+    }
+
+    /// What comes in or goes out, in words.
+    pub(crate) fn types(&self) -> String {
+        let types = std::iter::once(&self.port_type).chain(&self.other_types);
+        types.map(PortType::name).collect::<Vec<_>>().join(" or ")
     }
 }
 

@@ -150,6 +150,18 @@ impl AccountStore {
         Ok(changed > 0)
     }
 
+    /// Has the server end the user's jobs. Says whether there is such a user.
+    pub(crate) fn end_jobs(&self, user: OwnerId) -> Result<bool, StoreError> {
+        let mut writer = self.writer();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let is_there = has_row(&transaction, &format!("users WHERE id = {}", user.0))?;
+        if is_there {
+            chores::add(&transaction, user, Chore::EndJobs)?;
+        }
+        transaction.commit()?;
+        Ok(is_there)
+    }
+
     /// Deletes a user; the server removes jobs, files and modules. Says whether there was one.
     pub(crate) fn delete_user(&self, user: OwnerId) -> Result<bool, StoreError> {
         let mut writer = self.writer();

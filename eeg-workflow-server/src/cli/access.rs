@@ -15,7 +15,7 @@ pub(crate) struct AccountOptions {
     #[arg(long, default_value = "open", value_name = "WHO")]
     pub(crate) registration: Registration,
     /// Maximum number of accounts created from one address per hour
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) registrations_per_hour: u32,
     /// Print a token at the start; whoever registers with it becomes the first administrator
     /// [default: the first account is the administrator's]
@@ -127,6 +127,11 @@ pub(crate) enum UsersCommand {
     },
     /// Let a disabled user in again
     Enable {
+        /// The user's e-mail address
+        email: String,
+    },
+    /// End the jobs of a user, once the server runs
+    EndJobs {
         /// The user's e-mail address
         email: String,
     },

@@ -36,6 +36,9 @@ fn try_main(options: &UsersOptions) -> Result<(), Failure> {
                 store.set_disabled(user, false)
             })
         }
+        UsersCommand::EndJobs { email } => {
+            change(&existing(root)?, email, "jobs end", AccountStore::end_jobs)
+        }
         UsersCommand::Delete { email } => {
             change(&existing(root)?, email, "deleted", AccountStore::delete_user)
         }

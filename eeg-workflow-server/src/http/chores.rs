@@ -27,12 +27,12 @@ pub(crate) async fn run(app: Arc<App>) {
             () = app.stopped() => return,
         }
         if let Err(rejection) = blocking(&app, do_all).await {
-            tracing::error!(%rejection, "what is left of disabled and deleted users is not done");
+            tracing::error!(?rejection, "it cannot be told what is left to do for users");
         }
         if forgotten.elapsed() >= FORGET_EVERY {
             forgotten = Instant::now();
             if let Err(rejection) = app.accounts.with_store(|store| store.forget_expired()).await {
-                tracing::warn!(%rejection, "expired tokens are not forgotten");
+                tracing::warn!(?rejection, "expired tokens are not forgotten");
             }
         }
     }
@@ -41,13 +41,18 @@ pub(crate) async fn run(app: Arc<App>) {
 fn do_all(app: &App) -> Result<(), Rejection> {
     let store = app.accounts.store();
     for (user, chore) in store.chores().map_err(Rejection::unavailable)? {
-        let is_done = match chore {
-            Chore::EndJobs => end_jobs(app, user)?,
-            Chore::RemoveAll => remove_all(app, user)?,
+        let result = match chore {
+            Chore::EndJobs => end_jobs(app, user),
+            Chore::RemoveAll => remove_all(app, user),
         };
-        if is_done {
-            store.chore_is_done(user, chore).map_err(Rejection::unavailable)?;
-            tracing::info!(%user, ?chore, "done for a disabled or deleted user");
+        match result {
+            Ok(false) => {}
+            Ok(true) => {
+                store.chore_is_done(user, chore).map_err(Rejection::unavailable)?;
+                tracing::info!(%user, ?chore, "done for a user");
+            }
+            // It is tried again, and others are not kept waiting.
+            Err(rejection) => tracing::error!(%user, ?chore, ?rejection, "not done for a user"),
         }
     }
     Ok(())

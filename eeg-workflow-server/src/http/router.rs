@@ -86,7 +86,7 @@ async fn call_handler(
     route: &Route,
     call: Call,
 ) -> Result<Response, Rejection> {
-    if kind == ListenerKind::Main && route.pattern != HEALTH {
+    if kind == ListenerKind::Main {
         app.site.check_host(&call.head)?;
     }
     if !matches!(call.head.method, Method::GET | Method::HEAD) {

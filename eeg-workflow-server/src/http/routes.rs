@@ -15,7 +15,6 @@ use crate::http::resources::{
 use crate::http::response::Response;
 use crate::http::state::App;
 
-/// Asked by load balancers too, by whatever name they have for the server.
 pub(super) const HEALTH: &str = "/healthz";
 pub(super) const METRICS: &str = "/metrics";
 

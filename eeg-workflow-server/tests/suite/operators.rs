@@ -143,6 +143,9 @@ fn the_command_works_while_the_server_runs_and_when_it_is_stopped() {
     soon("the job ends", || !is_running(&server, &admin, job));
     assert!(server.users(&["enable", "bob@example.org"]).status.success());
     let bob = server.login("bob@example.org", "secret");
+    let job = endless(&server, &bob);
+    assert!(server.users(&["end-jobs", "bob@example.org"]).status.success());
+    assert_eq!(server.finished(&bob, job)["status"], "CANCELLED");
     put_file(&server, &bob);
 
     // When it is stopped, the server removes what is left when it starts again.

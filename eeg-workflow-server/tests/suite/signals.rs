@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::common;
+#[cfg(target_os = "linux")]
+use crate::support::python_lab::{SLEEP, block, edge, module, uploaded, workflow};
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{Server, soon};
+#[cfg(target_os = "linux")]
+use serde_json::json;
 use tempfile::TempDir;
 
 #[test]
@@ -73,4 +77,61 @@ fn a_signal_to_the_whole_group_leaves_native_jobs_to_be_resumed() {
     let token = server.user("alice");
     let job = server.schedule(&token, &common::plots(8));
     assert_eq!(status_after(server, "INT", &token, job), "COMPLETED");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_to_the_whole_group_leaves_python_jobs_to_be_resumed() {
+    for name in ["INT", "TERM", "HUP"] {
+        let server = in_a_group(&["--grace", "1"]);
+        let (token, job) = sleeping(&server, 4);
+        assert_eq!(status_after(server, name, &token, job), "COMPLETED", "{name}");
+    }
+}
+
+/// A job whose first block is done and whose second one sleeps, and who asked for it.
+#[cfg(target_os = "linux")]
+fn sleeping(server: &Server, seconds: u32) -> (String, i64) {
+    let token = server.user("alice");
+    let code = module(&["Begin", "Sleep"], SLEEP);
+    uploaded(server, &token, "Lab.zip", &[("Lab/__init__.py", &code)]);
+    let (begin, sleep) = (json!({}), json!({"seconds": seconds.to_string()}));
+    let blocks = [block(1, "Lab.zip:Lab", "Begin", begin), block(2, "Lab.zip:Lab", "Sleep", sleep)];
+    let document = workflow(&blocks, &[edge((1, "value"), (2, "value"))]);
+    let job = server.schedule(&token, &document);
+    soon("the first block is done", || {
+        let details = server.get(&format!("/api/workflow/jobs/{job}")).token(&token).send();
+        details.json()["executionStatus"][0]["completed"] == true
+    });
+    (token, job)
+}
+
+/// Sends SIGTERM to all processes of the server's modules, as service managers do.
+#[cfg(target_os = "linux")]
+fn terminate_workers(server: &Server) {
+    let processes: Vec<String> = server.python_processes().iter().map(u32::to_string).collect();
+    assert!(!processes.is_empty());
+    // Some end with others before it is their turn.
+    let _ = Command::new("kill").arg("-TERM").args(processes).status().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_termination_of_all_processes_leaves_python_jobs_to_be_resumed() {
+    let server = in_a_group(&["--grace", "1"]);
+    let (token, job) = sleeping(&server, 4);
+    terminate_workers(&server);
+    assert_eq!(status_after(server, "TERM", &token, job), "COMPLETED");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_block_whose_worker_was_asked_to_end_is_run_again() {
+    let server = Server::start(&[]);
+    let (token, job) = sleeping(&server, 3);
+    terminate_workers(&server);
+    let details = server.finished(&token, job);
+    assert_eq!(details["status"], "COMPLETED", "{details:#}");
+    let log = details["executionStatus"][1]["stdout"].as_str().unwrap_or_default();
+    assert!(log.contains("killed by signal 15: the block is run again"), "{details:#}");
 }

@@ -23,6 +23,7 @@ impl OfflineDataProvider {
             "Select only the \".eeg\" file, but folder must contain \".vhdr\" and \".vmrk\" files";
         let spec = BlockSpec::new("OfflineDataProvider")
             .with_family("DataProvider")
+            .with_help("Reads a recording: BrainVision, EDF(+) or BDF(+)")
             .with_volatility(Volatility::Versioned)
             .required_parameter(FILE, PortType::FILE, "", hint);
         let events = "Where events come from: 'both', 'annotations' or 'triggers'";

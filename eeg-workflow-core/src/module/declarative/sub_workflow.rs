@@ -236,9 +236,10 @@ impl<'a> Inside<'a> {
             let port_type = input.port_type.as_ref().unwrap_or(&first.port_type).clone();
             let Cardinality { min, max } = first.cardinality;
             let (min, max) = input.card.unwrap_or((min, max));
-            for (target, Port { port_type: inside, cardinality, .. }) in &targets {
-                let problem = if !port_type.fits(inside) {
-                    format!("{port_type} does not fit the input's {inside}")
+            for (target, port) in &targets {
+                let cardinality = port.cardinality;
+                let problem = if !port.takes(&port_type) {
+                    format!("{port_type} does not fit the input's {}", port.types())
                 } else if min < cardinality.min || max > cardinality.max {
                     format!("the input takes {cardinality} edges, not {min}-{max}")
                 } else if !fed.insert((target.block, target.index)) {
@@ -248,7 +249,12 @@ impl<'a> Inside<'a> {
                 };
                 return Err(target.inner.problem(problem));
             }
+            let derived = input.port_type.is_none();
             spec = spec.input(&input.name, port_type, min..=max);
+            if derived {
+                spec = first.other_types.iter().cloned().fold(spec, BlockSpec::or_type);
+                spec = spec.described(&first.help);
+            }
             inputs.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, inputs))
@@ -270,13 +276,9 @@ impl<'a> Inside<'a> {
                 empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
             }
             let required = targets.iter().any(|(_, parameter)| parameter.required);
-            spec = spec.with_parameter(Parameter {
-                name: parameter.name.clone(),
-                port_type,
-                default,
-                description: parameter.description.clone(),
-                required,
-            });
+            let (name, description) = (parameter.name.clone(), parameter.description.clone());
+            let declared = Parameter::new(name, port_type, default, description);
+            spec = spec.with_parameter(Parameter { required, ..declared });
             parameters.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, parameters, empty))

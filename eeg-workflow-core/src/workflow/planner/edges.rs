@@ -76,13 +76,16 @@ impl Planner<'_> {
         let output = from.outputs().get(usize::from(source.1));
         let input = to.inputs().get(usize::from(target.1));
         let (Some(output), Some(input)) = (output, input) else { return };
-        if !output.port_type.fits(&input.port_type) {
+        if !input.takes(&output.port_type) {
             let checked = from.checks_own_values() || to.checks_own_values();
             let (source_id, target_id) = (self.index.name(source.0), self.index.name(target.0));
             let message = format!(
                 "output \"{}\" of block {source_id} gives {}, input \"{}\" of block {target_id} \
                  takes {}",
-                output.name, output.port_type, input.name, input.port_type
+                output.name,
+                output.port_type,
+                input.name,
+                input.types()
             );
             let pointer = format!("/edges/{}", edge.index);
             let mut diagnostic =

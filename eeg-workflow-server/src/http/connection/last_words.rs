@@ -44,6 +44,12 @@ impl LastWords {
         Some(Self { status, error })
     }
 
+    /// Says them if they can be sent without a wait.
+    pub(super) fn say_at_once(&self, stream: &TcpStream) {
+        // Whoever does not get them is left without an answer, as there are too many.
+        let _ = stream.try_write(self.text().as_bytes());
+    }
+
     fn text(&self) -> String {
         let Self { status, error } = self;
         let body = json!({ "error": error }).to_string();

@@ -21,8 +21,10 @@ use crate::http::network::Network;
 use crate::http::router::{self, ListenerKind};
 use crate::http::state::App;
 
-/// Connections that wait for a place when all are taken and none is idle, and for how long.
-const WAITING: usize = 256;
+/// Connections that wait for a place when all are taken and none is idle: one for this number of
+/// places, and at least a few; and for how long.
+const PLACES_PER_WAITING: usize = 8;
+const MIN_WAITING: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -77,7 +79,8 @@ pub(crate) async fn serve(
         .max_header_size(limits.head_bytes);
     let connections = Connections::new(limits.connections, limits.per_network);
     let mut stopped = pin!(app.stopped());
-    let waiting = Arc::new(Semaphore::new(WAITING));
+    let waiting =
+        Arc::new(Semaphore::new((limits.connections / PLACES_PER_WAITING).max(MIN_WAITING)));
     let server = Arc::new(Server { app, kind, http, connections, waiting, limits });
     let mut last_warning: Option<Instant> = None;
     loop {
@@ -114,6 +117,7 @@ impl Server {
         }
         let Ok(waiting) = Arc::clone(&self.waiting).try_acquire_owned() else {
             tracing::debug!(client = %peer, "there are too many connections");
+            LastWords::busy().say_at_once(&stream);
             return;
         };
         tokio::spawn(async move {

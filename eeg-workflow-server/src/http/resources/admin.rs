@@ -77,7 +77,7 @@ pub(crate) async fn invite(app: Arc<App>, admin: User, call: Call) -> Result<Res
             })?
         }
     };
-    let email = form.text("email")?.map(str::trim).filter(|email| !email.is_empty());
+    let email = form.string("email")?.map(str::trim).filter(|email| !email.is_empty());
     let secret = Secret::new().map_err(Rejection::unavailable)?;
     let invitation = NewInvitation {
         hash: secret.hash(),

@@ -50,10 +50,17 @@ pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Resp
 }
 
 /// The block types that the user may use.
-pub(crate) async fn initialize(app: Arc<App>, user: User, _: Call) -> Result<Response, Rejection> {
+pub(crate) async fn initialize(
+    app: Arc<App>,
+    user: User,
+    call: Call,
+) -> Result<Response, Rejection> {
+    let with_help = call.query("help")?.unwrap_or(false);
     blocking(&app, move |app| {
         let view = app.library.view(user.id);
-        let types: Vec<BlockType<'_>> = view.modules().flat_map(block_types).collect();
+        let modules = view.modules();
+        let types: Vec<BlockType<'_>> =
+            modules.flat_map(|module| block_types(module, with_help)).collect();
         Ok(response::json(StatusCode::OK, &types))
     })
     .await

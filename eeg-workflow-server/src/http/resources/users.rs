@@ -67,13 +67,13 @@ pub(crate) async fn register(app: Arc<App>, call: Call) -> Result<Response, Reje
     let client = call.client;
     let form = call.form(&app, app.limits.form).await?;
     let given = |field| {
-        let text = form.text(field)?;
+        let text = form.string(field)?;
         Ok::<_, Rejection>(text.filter(|text| !text.trim().is_empty()))
     };
     let new = NewUser {
-        email: form.required("email")?,
-        username: form.required("username")?,
-        password: form.required("password")?,
+        email: form.required_string("email")?,
+        username: form.required_string("username")?,
+        password: form.required_string("password")?,
         invitation: given("invitation")?,
         admin_token: given("adminToken")?,
     };
@@ -86,7 +86,7 @@ pub(crate) async fn register(app: Arc<App>, call: Call) -> Result<Response, Reje
 pub(crate) async fn login(app: Arc<App>, call: Call) -> Result<Response, Rejection> {
     let client = client(&call);
     let form = call.form(&app, app.limits.form).await?;
-    let (email, password) = (form.required("email")?, form.required("password")?);
+    let (email, password) = (form.required_string("email")?, form.required_string("password")?);
     let logged_in = app.accounts.login(email, password, &client).await?;
     let user = &logged_in.user;
     let answer = Login {
@@ -104,7 +104,8 @@ pub(crate) async fn login(app: Arc<App>, call: Call) -> Result<Response, Rejecti
 pub(crate) async fn reset(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let client = client(&call);
     let form = call.form(&app, app.limits.form).await?;
-    let (current, new) = (form.required("currentPassword")?, form.required("newPassword")?);
+    let (current, new) =
+        (form.required_string("currentPassword")?, form.required_string("newPassword")?);
     let token = app.accounts.reset(&user, current, new, &client).await?;
     tracing::info!(user = %user.id, "a password was changed");
     with_token(&app, response::success(StatusCode::OK, "Password Changed"), &token)

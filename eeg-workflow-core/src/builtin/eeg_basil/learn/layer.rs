@@ -18,6 +18,7 @@ impl NeuralNetworkLayer {
             "Either, 'sigmoid', 'relu', 'softmax', 'elu', 'leaky-relu', 'selu' or 'gelu'";
         let spec = BlockSpec::new("NeuralNetworkLayer")
             .with_family("Classification")
+            .with_help("Adds a fully connected layer to a network, with a dropout before it")
             .input(MODEL, PortType::MODEL, 0..=1)
             .parameter(UNITS, PortType::NUMBER, "", "Must be an Integer")
             .parameter(ACTIVATION, PortType::STRING, "relu", activations)
@@ -39,6 +40,9 @@ impl Block for NeuralNetworkLayer {
                 let problem = |value: Value| format!("expected layers, got {}", value.type_name());
                 let layers = value.downcast::<LayerChain>();
                 let layers = layers.map_err(|value| BlockError::input(MODEL, problem(value)))?;
+                if layers.weights().is_some() {
+                    cx.log("the layers before have weights, which are not kept with one more");
+                }
                 LayerChain::clone(&layers)
             }
         };
