@@ -20,8 +20,8 @@ pub use archive::{Archive, ArchiveError, ArchiveLimits, ArchivedModule, ModuleKi
 pub use declarative::ManifestError;
 pub use language::{ModuleRuntime, RuntimeError};
 pub use library::{
-    BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary, NewArchive,
-    Owner, RemoveError,
+    ArchiveInfo, BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary,
+    NewArchive, Owner, RemoveError,
 };
 pub use registry::{Module, ModuleRegistry, RegistryError};
 pub use user_modules::{ModuleEntry, ModuleVersion, UserModules};

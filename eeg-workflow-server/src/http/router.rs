@@ -20,7 +20,7 @@ use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::request_id::RequestId;
 use crate::http::resources::{
-    artifacts, events, files, jobs, modules, openapi, schedule, service, users,
+    archives, artifacts, events, files, jobs, modules, openapi, schedule, service, users,
 };
 use crate::http::response::{self, Response};
 use crate::http::state::App;
@@ -88,7 +88,10 @@ static ROUTES: &[Route] = &[
     user!(POST "/api/workflow/upload" => modules::upload),
     user!(POST "/api/workflow/initialize" => modules::initialize),
     user!(GET "/api/workflow/initialize" => modules::initialize),
-    user!(DELETE "/api/workflow/modules/{archive}" => modules::remove),
+    user!(GET "/api/workflow/modules" => archives::list),
+    user!(GET "/api/workflow/modules/{archive}" => archives::describe),
+    user!(PUT "/api/workflow/modules/{archive}" => modules::replace),
+    user!(DELETE "/api/workflow/modules/{archive}" => archives::remove),
     user!(GET "/api/files" => files::list),
     user!(POST "/api/files" => files::upload_many),
     user!(GET "/api/files/{path...}" => files::download),

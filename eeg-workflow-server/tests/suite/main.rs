@@ -6,6 +6,7 @@ mod events;
 mod files;
 mod imports;
 mod limits;
+mod module_archives;
 mod python_commands;
 mod python_modules;
 mod python_workers;
