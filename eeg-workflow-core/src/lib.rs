@@ -40,29 +40,50 @@
 //! ```
 //!
 //! # Features
-//! - `builtin` (default): the built-in modules, the `eeg` library and its pictures.
-//! - `python` (default, on Linux): the sandbox for modules in Python.
-//! - `sqlite` (default): the durable job store.
+//! Without any of them there is the engine alone: blocks, workflows, plans, runs, and the
+//! Arithmetic module, for which fewer than thirty crates are built.
 //!
-//! The longer documents: [`docs`]. The crates whose types stand in this interface are exported
+//! | feature | what it adds | needs |
+//! |---|---|---|
+//! | `builtin` (default) | all of the built-in modules | `eeg`, `learn`, `plots` |
+//! | `python` (default, on Linux) | modules in Python, in a sandbox | `archives`, `arrays` |
+//! | `sqlite` (default) | the durable job store | `jobs` |
+//! | `jobs` | the job service, with a store in memory | `archives` |
+//! | `archives` | modules from zip archives, and the library that keeps them | |
+//! | `arrays` | arrays as values | |
+//! | `eeg` | recordings, filters, epochs, averages, spectra | `arrays` |
+//! | `learn` | features, classifiers, networks | `eeg` |
+//! | `plots` | pictures; with `eeg`, plots of recordings, epochs, averages | |
+//!
+//! The longer documents: [`docs`]. The crates whose types appear in this interface are exported
 //! under their own names: [`ndarray`], [`num_bigint`], [`petgraph`] and [`serde_json`].
 
-pub use {ndarray, num_bigint, petgraph, serde_json};
+// With some features left out, what only they use is not dead: it is found with all of them.
+#![cfg_attr(
+    not(all(feature = "builtin", feature = "python", feature = "sqlite")),
+    allow(dead_code)
+)]
 
+#[cfg(feature = "arrays")]
+pub use ndarray;
+pub use {num_bigint, petgraph, serde_json};
+
+#[cfg(feature = "archives")]
+mod atomic_file;
 pub mod block;
-#[cfg(feature = "builtin")]
 pub mod builtin;
 mod deadline;
 pub mod docs;
-#[cfg(feature = "builtin")]
+#[cfg(feature = "eeg")]
 pub mod eeg;
 pub mod engine;
 mod guard;
-#[cfg(any(feature = "builtin", all(feature = "python", target_os = "linux")))]
+#[cfg(any(feature = "eeg", all(feature = "python", target_os = "linux")))]
 mod huge_pages;
+#[cfg(feature = "jobs")]
 pub mod job;
 pub mod module;
-#[cfg(feature = "builtin")]
+#[cfg(feature = "plots")]
 pub mod picture;
 #[cfg(all(feature = "python", target_os = "linux"))]
 pub mod runtime;

@@ -2,18 +2,34 @@
 //!
 //! A panic while a lock is held is always somebody else's code inside a guard that reports it;
 //! the data are whole, and others must be able to go on. So a lock here is given in any case.
+//!
+//! Model checkers put their own in place of the standard library's: loom the atomics
+//! (`--cfg loom`), shuttle everything (`--cfg shuttle`).
 
+#[cfg(not(all(shuttle, test)))]
+use std::sync as primitive;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+#[cfg(all(shuttle, test))]
+use shuttle::sync as primitive;
+
 use crate::deadline::Deadline;
 
-/// Atomics of code that loom checks: its own while it does (`--cfg loom`).
 pub(crate) mod atomic {
     #[cfg(all(loom, test))]
-    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-    #[cfg(not(all(loom, test)))]
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+    #[cfg(all(shuttle, test))]
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+    #[cfg(not(any(all(loom, test), all(shuttle, test))))]
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+}
+
+pub(crate) mod thread {
+    #[cfg(all(shuttle, test))]
+    pub(crate) use shuttle::{thread::Builder, thread_local};
+    #[cfg(not(all(shuttle, test)))]
+    pub(crate) use std::{thread::Builder, thread_local};
 }
 
 /// Stands beside memory that is touched without a lock, so that loom sees it touched. Without
@@ -36,16 +52,15 @@ impl Witness {
     }
 }
 
-pub(crate) use std::sync::MutexGuard;
-pub(crate) use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use primitive::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 /// [`std::sync::Mutex`] without poison.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
+pub(crate) struct Mutex<T: ?Sized>(primitive::Mutex<T>);
 
 impl<T> Mutex<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+        Self(primitive::Mutex::new(value))
     }
 }
 
@@ -54,7 +69,6 @@ impl<T: ?Sized> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "for workers only"))]
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,11 +76,11 @@ impl<T: ?Sized> Mutex<T> {
 
 /// [`std::sync::Condvar`] without poison.
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(std::sync::Condvar);
+pub(crate) struct Condvar(primitive::Condvar);
 
 impl Condvar {
     pub(crate) const fn new() -> Self {
-        Self(std::sync::Condvar::new())
+        Self(primitive::Condvar::new())
     }
 
     pub(crate) fn notify_one(&self) {
@@ -89,6 +103,7 @@ impl Condvar {
     ) -> MutexGuard<'a, T> {
         match deadline.remaining() {
             None => self.wait(guard),
+            Some(_) if cfg!(all(shuttle, test)) => self.wait(guard),
             Some(left) => self.wait_timeout(guard, left).0,
         }
     }
@@ -99,6 +114,10 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         most: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
+        // Shuttle knows no time: it is over at once.
+        if cfg!(all(shuttle, test)) {
+            return (guard, true);
+        }
         let waited = self.0.wait_timeout(guard, most).unwrap_or_else(PoisonError::into_inner);
         (waited.0, waited.1.timed_out())
     }
@@ -106,11 +125,11 @@ impl Condvar {
 
 /// [`std::sync::RwLock`] without poison.
 #[derive(Debug, Default)]
-pub(crate) struct RwLock<T>(std::sync::RwLock<T>);
+pub(crate) struct RwLock<T>(primitive::RwLock<T>);
 
 impl<T> RwLock<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::RwLock::new(value))
+        Self(primitive::RwLock::new(value))
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! The list of block types, as designers and programs read it.
 
-use eeg_workflow_core::block::{Field, Port};
+use eeg_workflow_core::block::{Field, Port, PortType};
 use eeg_workflow_core::module::ModuleEntry;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,9 @@ pub(crate) struct BlockType<'a> {
     pub(crate) module: &'a str,
     name: &'a str,
     description: &'a str,
+    /// What it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
     family: &'a str,
     fields: Vec<BlockField<'a>>,
 }
@@ -26,10 +29,16 @@ struct BlockField<'a> {
     name: &'a str,
     #[serde(rename = "type")]
     port_type: &'a str,
+    /// What an input takes beside its type.
+    #[serde(rename = "otherTypes", skip_serializing_if = "Vec::is_empty")]
+    other_types: Vec<&'a str>,
     #[serde(rename = "defaultValue", skip_serializing_if = "Option::is_none")]
     default: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
+    /// What it is, with shapes and units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
     #[serde(rename = "card", skip_serializing_if = "Option::is_none")]
     cardinality: Option<String>,
     attrs: &'static str,
@@ -48,8 +57,12 @@ impl BlockType<'_> {
     }
 }
 
-/// The block types of a module.
-pub(crate) fn block_types(entry: &ModuleEntry) -> impl Iterator<Item = BlockType<'_>> {
+/// The block types of a module: as designers of the Python system know them, or with what others
+/// show beside that.
+pub(crate) fn block_types(
+    entry: &ModuleEntry,
+    with_help: bool,
+) -> impl Iterator<Item = BlockType<'_>> {
     let is_builtin = entry.archive.is_none();
     entry.module.blocks().iter().map(move |block| {
         let spec = block.spec();
@@ -59,33 +72,39 @@ pub(crate) fn block_types(entry: &ModuleEntry) -> impl Iterator<Item = BlockType
             module: entry.module.name(),
             name: spec.name(),
             description: spec.description(),
+            help: with_help.then(|| spec.help()),
             family: spec.family(),
-            fields: spec.fields().map(block_field).collect(),
+            fields: spec.fields().map(|field| block_field(field, with_help)).collect(),
         }
     })
 }
 
-fn block_field(field: Field<'_>) -> BlockField<'_> {
+fn block_field(field: Field<'_>, with_help: bool) -> BlockField<'_> {
     match field {
         Field::Parameter(parameter) => BlockField {
             name: &parameter.name,
             port_type: parameter.port_type.name(),
+            other_types: Vec::new(),
             default: Some(&parameter.default),
             description: Some(&parameter.description),
+            help: with_help.then_some(&parameter.help),
             cardinality: None,
             attrs: "editable",
         },
-        Field::Input(port) => port_field(port, "input"),
-        Field::Output(port) => port_field(port, "output"),
+        Field::Input(port) => port_field(port, "input", with_help),
+        Field::Output(port) => port_field(port, "output", with_help),
     }
 }
 
-fn port_field<'a>(port: &'a Port, attrs: &'static str) -> BlockField<'a> {
+fn port_field<'a>(port: &'a Port, attrs: &'static str, with_help: bool) -> BlockField<'a> {
+    let others = if with_help { port.other_types.as_slice() } else { &[] };
     BlockField {
         name: &port.name,
         port_type: port.port_type.name(),
+        other_types: others.iter().map(PortType::name).collect(),
         default: None,
         description: None,
+        help: with_help.then_some(&port.help),
         cardinality: Some(port.cardinality.to_string()),
         attrs,
     }

@@ -1,8 +1,11 @@
 //! The command line.
 
+pub(crate) mod access;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -50,6 +53,9 @@ pub(crate) enum Command {
     /// Manage what uploaded modules need
     #[command(subcommand, after_help = EXIT_CODES)]
     Modules(ModulesCommand),
+    /// Manage the accounts of a server, whether or not it runs
+    #[command(after_help = EXIT_CODES)]
+    Users(access::UsersOptions),
 }
 
 #[derive(Subcommand)]
@@ -81,6 +87,14 @@ pub(crate) struct ServeOptions {
     /// Jobs that run at once; others wait
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs: u32,
+    /// Finished jobs of each user that are kept; older ones are deleted with their files
+    /// [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_jobs: Option<u32>,
+    /// Delete files in the data folder that are of jobs which its job store does not know,
+    /// instead of refusing to start: for a store that was lost or put back from a copy
+    #[arg(long)]
+    pub(crate) discard_foreign_artifacts: bool,
     /// Memory that the outputs of all blocks may hold, such as 8G [default: no limit]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory_limit: Option<Bytes>,
@@ -91,15 +105,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) block_deadline: Option<u64>,
 
-    /// Seconds until a login ends
-    #[arg(long, default_value_t = 30 * 24 * 3600, value_name = "SECONDS", help_heading = "Accounts")]
-    pub(crate) token_lifetime: u64,
-    /// An origin whose pages are the server's own, for a proxy in front of it; may be repeated
-    #[arg(long, value_name = "URL", help_heading = "Accounts")]
-    pub(crate) origin: Vec<String>,
-    /// Take the client's address from X-Forwarded-For, as a proxy in front sets it
-    #[arg(long, help_heading = "Accounts")]
-    pub(crate) behind_proxy: bool,
+    #[command(flatten)]
+    pub(crate) accounts: access::AccountOptions,
+    #[command(flatten)]
+    pub(crate) site: access::SiteOptions,
 
     /// Largest workflow
     #[arg(long, default_value = "64M", value_name = "BYTES", help_heading = "Limits")]
@@ -113,18 +122,10 @@ pub(crate) struct ServeOptions {
     /// What all files of one user may take
     #[arg(long, default_value = "64G", value_name = "BYTES", help_heading = "Limits")]
     pub(crate) files_quota: Bytes,
-    /// Connections at once
-    #[arg(long, default_value_t = 1024, value_name = "N", help_heading = "Limits", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) max_connections: u32,
-    /// Seconds for the head of a request, and for which an idle connection is kept
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) head_timeout: u64,
-    /// Seconds for which a client may send or take nothing in the middle of a body
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", help_heading = "Limits", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) body_timeout: u64,
-    /// Seconds that running blocks and requests get to finish when the server is stopped
-    #[arg(long, default_value_t = 10, value_name = "SECONDS", help_heading = "Limits")]
-    pub(crate) grace: u64,
+    #[command(flatten)]
+    pub(crate) connections: access::ConnectionOptions,
+    #[command(flatten)]
+    pub(crate) metrics: access::MetricsOptions,
 
     #[command(flatten)]
     pub(crate) python: PythonOptions,
@@ -279,6 +280,13 @@ pub(crate) fn parse() -> Command {
     let cli = Cli::from_arg_matches(&Cli::command().get_matches());
     let cli = cli.unwrap_or_else(|error| error.exit());
     cli.command.unwrap_or(Command::Serve(cli.serve))
+}
+
+/// As many seconds, but no longer than the clocks of tokio and hyper can express: to them more
+/// than thirty years are for ever.
+pub(crate) fn seconds(count: u64) -> Duration {
+    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
+    Duration::from_secs(count.min(FOR_EVER))
 }
 
 /// `BLOCK.NAME=VALUE` as the command line has it. Where the block's id ends, which may contain

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// DIR/lock            held by the server that uses the folder
 /// DIR/jobs.db         jobs and the outputs of their blocks
 /// DIR/accounts.db     accounts and tokens
-/// DIR/jobs/<id>/      artifacts of a job
+/// DIR/jobs/<id>-…/    artifacts of a job
 /// DIR/files/<user>/   files of a user, for FILE parameters
 /// DIR/modules/        archives that were uploaded
 /// DIR/python/         the same unpacked, their packages, and the folders of Python workers
@@ -27,15 +27,29 @@ pub(crate) enum DataDirError {
     InUse(PathBuf),
     #[error("the data directory {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
+    #[error(
+        "the data directory {path} can be read by others (mode {mode:o}), and holds things that \
+         are not a server's: make it private (chmod 700) or name another with --data-dir"
+    )]
+    Shared { path: PathBuf, mode: u32 },
     #[error("there is no place for a data directory: name one with --data-dir")]
     NoDefault,
 }
 
 impl DataDir {
-    /// Opens the folder, and makes it, for its owner alone, if it is not there.
+    /// Opens the folder, and makes it, for its owner alone, if it is not there. One that others
+    /// can read is closed to them, if it is empty or a server's.
     pub(crate) fn open(root: PathBuf) -> Result<Self, DataDirError> {
         let failed = |source| DataDirError::Io { path: root.clone(), source };
         make_private(&root).map_err(failed)?;
+        if let Some(mode) = mode_for_others(&root).map_err(failed)? {
+            if !is_servers(&root).map_err(failed)? {
+                return Err(DataDirError::Shared { path: root, mode });
+            }
+            close_to_others(&root).map_err(failed)?;
+            let (path, mode) = (root.display(), format!("{mode:o}"));
+            tracing::warn!(%path, mode, "the data directory could be read by others: it is now private");
+        }
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -63,7 +77,7 @@ impl DataDir {
     }
 
     pub(crate) fn accounts(&self) -> PathBuf {
-        self.root.join("accounts.db")
+        accounts(&self.root)
     }
 
     pub(crate) fn artifacts(&self) -> PathBuf {
@@ -81,6 +95,11 @@ impl DataDir {
     pub(crate) fn python(&self) -> PathBuf {
         python(&self.root)
     }
+}
+
+/// The accounts database, below the data directory.
+pub(crate) fn accounts(root: &Path) -> PathBuf {
+    root.join("accounts.db")
 }
 
 /// Where the Python runtime keeps its things, below the data directory.
@@ -108,4 +127,36 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// The mode of a folder that others than its owner may use.
+fn mode_for_others(folder: &Path) -> io::Result<Option<u32>> {
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder)?.permissions());
+    #[cfg(not(unix))]
+    let mode = 0;
+    Ok((mode & 0o077 != 0).then_some(mode & 0o7777))
+}
+
+fn close_to_others(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
+/// Whether a folder is empty, or a server has kept its things there before: closing any other one
+/// to others, such as `/tmp`, would do harm.
+fn is_servers(folder: &Path) -> io::Result<bool> {
+    let is_known = |name| folder.join(name).is_file();
+    if is_known("lock") && (is_known("accounts.db") || is_known("jobs.db")) {
+        return Ok(true);
+    }
+    // The command `modules install` makes one of them before the first start.
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name != "lock" && name != "python" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

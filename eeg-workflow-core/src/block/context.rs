@@ -39,6 +39,7 @@ pub trait BlockHost: Any + Send + Sync {
 
 /// Who takes an output: what decides in which form a block of another process gives it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Takers {
     /// Blocks of this program, or whoever reads the report of the run.
     pub native: bool,
@@ -156,7 +157,7 @@ impl<'a> Context<'a> {
         parameters::boolean(self.value(parameter)).unwrap_or(false)
     }
 
-    /// The parameter as a list of texts.
+    /// The parameter as a list of strings.
     pub fn texts(&self, parameter: &str) -> Vec<String> {
         let items = parameters::items(self.value(parameter)).unwrap_or_default();
         items.iter().filter_map(parameters::text).collect()

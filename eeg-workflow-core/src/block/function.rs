@@ -72,7 +72,7 @@ scalars! {
         _ => None,
     };
     bool, BOOLEAN, "a boolean", |v| super::parameters::boolean(&v);
-    String, STRING, "a text", |v| super::parameters::text(&v);
+    String, STRING, "a string", |v| super::parameters::text(&v);
 }
 
 impl FromInput for Value {

@@ -88,10 +88,10 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    /// Takes the number at this input (a text that Python reads as a number is one).
+    /// Takes the number at this input (a string that Python reads as a number is one).
     ///
     /// # Errors
-    /// Nothing is connected, or what is there is no number.
+    /// Nothing is connected, or what is there is not a number.
     pub fn number(&mut self, port: &str) -> Result<Number, BlockError> {
         let value = self.take(port)?;
         Number::from_value(&value).ok_or_else(|| wrong_type(port, "a number", &value))

@@ -90,7 +90,9 @@ fn encode_at<E: From<JsonError>>(
             }
             json!({ "map": pairs })
         }
-        Value::Array(_) | Value::Object(_) => other(value)?,
+        #[cfg(feature = "arrays")]
+        Value::Array(_) => other(value)?,
+        Value::Object(_) => other(value)?,
     })
 }
 
@@ -188,6 +190,11 @@ fn check_document(value: &Value, depth: usize) -> Result<(), JsonError> {
 
 struct Document<'a>(&'a Value);
 
+/// A key as a part of a JSON pointer (RFC 6901).
+pub(crate) fn pointer_token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
@@ -200,6 +207,7 @@ impl Serialize for Document<'_> {
             Value::Float(float) => serializer.serialize_f64(*float),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => serializer.collect_seq(items.iter().map(Document)),
+            #[cfg(feature = "arrays")]
             Value::Array(array) => serializer.collect_seq(array.iter()),
             Value::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;

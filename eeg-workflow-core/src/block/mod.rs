@@ -15,7 +15,7 @@ mod number;
 mod owner;
 mod parameters;
 mod port_type;
-mod repr;
+mod python_repr;
 mod spec;
 mod value;
 
@@ -31,7 +31,8 @@ pub use number::Number;
 pub use owner::OwnerId;
 pub use parameters::{ParameterError, Parameters};
 pub use port_type::PortType;
-pub use repr::PythonRepr;
+pub use python_repr::PythonRepr;
+#[cfg(feature = "archives")]
 pub(crate) use spec::Composition;
 pub use spec::{BlockSpec, Cardinality, Execution, Field, Parameter, Port, Volatility};
 pub use value::{Object, Value};

@@ -52,7 +52,7 @@ impl Number {
         }
     }
 
-    /// The number in a value: a number as it is, a boolean as 0 or 1, a text as
+    /// The number in a value: a number as it is, a boolean as 0 or 1, a string as
     /// [`Number::parse`] reads it.
     pub fn from_value(value: &Value) -> Option<Self> {
         match value {
@@ -78,7 +78,7 @@ impl From<Number> for Value {
     }
 }
 
-/// The text without its underscores, if each stands between two digits.
+/// The string without its underscores, if each stands between two digits.
 fn strip_underscores(text: &str) -> Option<std::borrow::Cow<'_, str>> {
     if !text.contains('_') {
         return Some(text.into());

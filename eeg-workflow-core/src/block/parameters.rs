@@ -16,7 +16,7 @@ pub struct ParameterError {
     pub problem: String,
 }
 
-/// A block's parameters, in the order of its spec: values as the workflow has them (a text
+/// A block's parameters, in the order of its spec: values as the workflow has them (a string
 /// stays the text that was typed), each checked to be readable as its declared type.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Arc<[Value]>);
@@ -78,7 +78,7 @@ fn check(parameter: &Parameter, json: &serde_json::Value) -> Result<Value, Strin
     } else {
         true
     };
-    if fine { Ok(value) } else { Err(format!("{json} is no {declared}")) }
+    if fine { Ok(value) } else { Err(format!("{json} is not a valid {declared}")) }
 }
 
 /// Nothing was filled in: `null`, an empty text, or the word that the designer writes for it.
@@ -115,14 +115,16 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The items of a list; a text is a list of the parts between its commas.
+/// The items of a list; a string is a list of the parts between its commas.
 pub(crate) fn items(value: &Value) -> Option<Vec<Value>> {
     match value {
         Value::None => Some(Vec::new()),
         Value::List(items) => Some(items.to_vec()),
         Value::Text(text) if text.trim().is_empty() => Some(Vec::new()),
         Value::Text(text) => Some(text.split(',').map(|part| part.trim().into()).collect()),
-        Value::Map(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Map(_) | Value::Object(_) => None,
+        #[cfg(feature = "arrays")]
+        Value::Array(_) => None,
         scalar => Some(vec![scalar.clone()]),
     }
 }

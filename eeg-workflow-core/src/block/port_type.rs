@@ -17,7 +17,7 @@ impl PortType {
     pub const NUMBER_ARRAY: Self = Self(Cow::Borrowed("NUMBER[]"));
     /// Text.
     pub const STRING: Self = Self(Cow::Borrowed("STRING"));
-    /// A list of texts.
+    /// A list of strings.
     pub const STRING_ARRAY: Self = Self(Cow::Borrowed("STRING[]"));
     /// A file of the user's, as `Home/a/b.eeg`.
     pub const FILE: Self = Self(Cow::Borrowed("FILE"));
@@ -46,6 +46,28 @@ impl PortType {
     /// The name as it was declared.
     pub fn name(&self) -> &str {
         &self.0
+    }
+
+    /// What a port of this type takes or gives, with shapes and units; empty for types of modules.
+    pub(crate) fn help(&self) -> &'static str {
+        [
+            (Self::NUMBER, "A number"),
+            (Self::NUMBER_ARRAY, "Numbers"),
+            (Self::STRING, "A string"),
+            (Self::STRING_ARRAY, "Strings"),
+            (Self::FILE, "A file"),
+            (Self::FILE_ARRAY, "Files"),
+            (Self::FILE_LOCATION, "A folder"),
+            (Self::BOOLEAN, "True or false"),
+            (Self::OBJECT, "An object of any type"),
+            (Self::EEG_DATA, "A recording: channels × samples, in volts"),
+            (Self::EPOCHS, "Epochs (epochs × channels × samples, in volts), or averages of them"),
+            (Self::FEATURE_VECTOR, "Feature vectors, one for each epoch"),
+            (Self::MODEL, "A model: layers to be trained, or a trained one"),
+        ]
+        .iter()
+        .find(|(known, _)| known == self)
+        .map_or("", |(_, help)| help)
     }
 
     /// Whether a value of an output of type `self` may go into an input of type `input`:

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use rustc_hash::FxHashSet;
+use foldhash::HashSet;
 
 use super::PortType;
 
@@ -24,6 +24,7 @@ pub struct BlockSpec {
     name: String,
     family: String,
     description: String,
+    help: String,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     parameters: Vec<Parameter>,
@@ -53,17 +54,23 @@ enum Kind {
 
 /// An input or an output of a block type.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Port {
     /// Unique among the block's inputs, or among its outputs.
     pub name: String,
     /// What travels through it.
     pub port_type: PortType,
+    /// What an input takes beside that.
+    pub other_types: Vec<PortType>,
+    /// What it is, with shapes and units; that of its type, unless the block says otherwise.
+    pub help: String,
     /// How many edges join it.
     pub cardinality: Cardinality,
 }
 
 /// An editable value of a block type.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Parameter {
     /// Unique among the block's parameters.
     pub name: String,
@@ -71,8 +78,10 @@ pub struct Parameter {
     pub port_type: PortType,
     /// What a workflow that leaves it out means, as JSON.
     pub default: serde_json::Value,
-    /// For whoever fills it in.
+    /// For whoever fills it in, in the words that designers of the Python system know.
     pub description: String,
+    /// What it means, with its unit; the description, unless the block says otherwise.
+    pub help: String,
     /// Whether an empty value is an error.
     pub required: bool,
 }
@@ -80,14 +89,15 @@ pub struct Parameter {
 /// How many edges may join a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cardinality {
-    /// At least so many.
+    /// The minimum.
     pub min: u32,
-    /// At most so many.
+    /// The maximum.
     pub max: u32,
 }
 
-/// Whether a block's outputs follow from its inputs and parameters: what caching stands on.
+/// Whether a block's outputs follow from its inputs and parameters: what caching depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Volatility {
     /// The same inputs and parameters always give the same outputs.
     Pure,
@@ -99,6 +109,7 @@ pub enum Volatility {
 
 /// Where a block runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Execution {
     /// It computes: in the pool of as many threads as there are cores. It may use rayon, which
     /// then shares that pool; it must hold no lock while it waits for rayon, since the thread
@@ -126,6 +137,7 @@ impl BlockSpec {
             name: name.into(),
             family: String::new(),
             description: String::new(),
+            help: String::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
             parameters: Vec::new(),
@@ -143,13 +155,19 @@ impl BlockSpec {
         self
     }
 
+    /// Sets what designers show beside the description, or in its place.
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
     /// Sets the description.
     pub fn with_description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
     }
 
-    /// Adds an input that so many edges may join.
+    /// Adds an input that this number of edges may join.
     pub fn input(
         mut self,
         name: impl Into<String>,
@@ -161,12 +179,37 @@ impl BlockSpec {
         self
     }
 
+    /// Says that the input added last takes values of another type, too.
+    pub fn or_type(mut self, port_type: PortType) -> Self {
+        if let Some(port) = self.inputs.last_mut() {
+            port.other_types.push(port_type);
+        }
+        self
+    }
+
+    /// Describes the input, output or parameter added last, with shapes and units, for designers
+    /// that show more than a parameter's description.
+    pub fn described(mut self, help: impl Into<String>) -> Self {
+        let field = match self.order.last() {
+            Some(Kind::Input) => self.inputs.last_mut().map(|port| &mut port.help),
+            Some(Kind::Output) => self.outputs.last_mut().map(|port| &mut port.help),
+            Some(Kind::Parameter) => {
+                self.parameters.last_mut().map(|parameter| &mut parameter.help)
+            }
+            None => None,
+        };
+        if let Some(field) = field {
+            *field = help.into();
+        }
+        self
+    }
+
     /// Adds an output that is shown to designers as joining 1 to 100 edges.
     pub fn output(self, name: impl Into<String>, port_type: PortType) -> Self {
         self.output_with(name, port_type, 1..=100)
     }
 
-    /// Adds an output that is shown to designers as joining so many edges.
+    /// Adds an output that designers show with this number of edges.
     /// (A value may be used any number of times: an output's maximum is not enforced.)
     pub fn output_with(
         mut self,
@@ -187,13 +230,12 @@ impl BlockSpec {
         default: impl Into<serde_json::Value>,
         description: impl Into<String>,
     ) -> Self {
-        self.with_parameter(Parameter {
-            name: name.into(),
+        self.with_parameter(Parameter::new(
+            name.into(),
             port_type,
-            default: default.into(),
-            description: description.into(),
-            required: false,
-        })
+            default.into(),
+            description.into(),
+        ))
     }
 
     /// Adds a parameter that must not be left empty.
@@ -204,13 +246,8 @@ impl BlockSpec {
         default: impl Into<serde_json::Value>,
         description: impl Into<String>,
     ) -> Self {
-        self.with_parameter(Parameter {
-            name: name.into(),
-            port_type,
-            default: default.into(),
-            description: description.into(),
-            required: true,
-        })
+        let parameter = Parameter::new(name.into(), port_type, default.into(), description.into());
+        self.with_parameter(Parameter { required: true, ..parameter })
     }
 
     /// Adds a parameter as it is.
@@ -249,9 +286,14 @@ impl BlockSpec {
         &self.family
     }
 
-    /// For whoever uses the block.
+    /// For whoever uses the block, in the words that designers of the Python system know.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// What the block does; the description, unless the block says more.
+    pub fn help(&self) -> &str {
+        if self.help.is_empty() { &self.description } else { &self.help }
     }
 
     /// The inputs, in their order.
@@ -297,7 +339,7 @@ impl BlockSpec {
 
     /// The first field whose name another field of its kind has already.
     pub(crate) fn duplicate_field(&self) -> Option<Field<'_>> {
-        let mut seen = FxHashSet::default();
+        let mut seen = HashSet::default();
         self.fields().find(|field| {
             !seen.insert(match field {
                 Field::Input(port) => (0, &port.name),
@@ -316,10 +358,34 @@ impl BlockSpec {
     }
 }
 
+impl Parameter {
+    /// A parameter that may be left empty.
+    pub(crate) fn new(
+        name: String,
+        port_type: PortType,
+        default: serde_json::Value,
+        description: String,
+    ) -> Self {
+        Self { name, port_type, default, help: description.clone(), description, required: false }
+    }
+}
+
 impl Port {
     fn new(name: String, port_type: PortType, edges: RangeInclusive<u32>) -> Self {
         let cardinality = Cardinality { min: *edges.start(), max: *edges.end() };
-        Self { name, port_type, cardinality }
+        let help = port_type.help().to_owned();
+        Self { name, port_type, other_types: Vec::new(), help, cardinality }
+    }
+
+    /// Whether a value of this type may come in.
+    pub fn takes(&self, given: &PortType) -> bool {
+        given.fits(&self.port_type) || self.other_types.iter().any(|other| given.fits(other))
+    }
+
+    /// What comes in or goes out, in words.
+    pub(crate) fn types(&self) -> String {
+        let types = std::iter::once(&self.port_type).chain(&self.other_types);
+        types.map(PortType::name).collect::<Vec<_>>().join(" or ")
     }
 }
 

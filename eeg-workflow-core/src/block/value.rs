@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "arrays")]
 use ndarray::ArrayD;
 use num_bigint::BigInt;
 
@@ -27,13 +28,14 @@ pub enum Value {
     BigInteger(Arc<BigInt>),
     /// A float.
     Float(f64),
-    /// Text.
+    /// A string.
     Text(Arc<str>),
     /// A list.
     List(Arc<Vec<Value>>),
     /// A map that keeps its order; the keys are any plain values.
     Map(Arc<Vec<(Value, Value)>>),
     /// An array of floats of any shape.
+    #[cfg(feature = "arrays")]
     Array(Arc<ArrayD<f64>>),
     /// An object of a block library's own type.
     Object(Arc<dyn Object>),
@@ -79,6 +81,7 @@ impl Value {
             Self::Text(_) => "text",
             Self::List(_) => "list",
             Self::Map(_) => "map",
+            #[cfg(feature = "arrays")]
             Self::Array(_) => "array",
             Self::Object(object) => object.type_name(),
         }
@@ -105,10 +108,12 @@ impl Value {
         std::mem::take(self).into_native()
     }
 
-    /// Whether the value is made of numbers, texts, lists and maps only: no array, no object.
+    /// Whether the value is made of numbers, strings, lists and maps only: no array, no object.
     pub fn is_plain(&self) -> bool {
         match self {
-            Self::Array(_) | Self::Object(_) => false,
+            #[cfg(feature = "arrays")]
+            Self::Array(_) => false,
+            Self::Object(_) => false,
             Self::List(items) => items.iter().all(Self::is_plain),
             Self::Map(entries) => entries.iter().all(|(k, v)| k.is_plain() && v.is_plain()),
             _ => true,
@@ -128,12 +133,13 @@ impl Value {
                 .iter()
                 .map(|(k, v)| k.byte_size() + v.byte_size() + 2 * size_of::<Self>())
                 .sum(),
+            #[cfg(feature = "arrays")]
             Self::Array(array) => array.len() * size_of::<f64>(),
             Self::Object(object) => object.byte_size(),
         }
     }
 
-    /// The text, if the value is one.
+    /// The string, if the value is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -152,7 +158,7 @@ impl Value {
     /// The object of type `T`, or the value unchanged.
     ///
     /// # Errors
-    /// The value itself when it is no object of that type.
+    /// The value itself when it is not an object of that type.
     pub fn downcast<T: Object>(self) -> Result<Arc<T>, Self> {
         if self.downcast_ref::<T>().is_none() {
             return Err(self);
@@ -179,6 +185,7 @@ impl PartialEq for Value {
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::List(a), Self::List(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
+            #[cfg(feature = "arrays")]
             (Self::Array(a), Self::Array(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
             _ => false,
@@ -207,11 +214,17 @@ from! {
     String => |v| Self::Text(v.into());
     Arc<str> => |v| Self::Text(v);
     Vec<Value> => |v| Self::List(Arc::new(v));
-    ArrayD<f64> => |v| Self::Array(Arc::new(v));
     BigInt => |v| match i64::try_from(&v) {
         Ok(small) => Self::Integer(small),
         Err(_) => Self::BigInteger(Arc::new(v)),
     };
+}
+
+#[cfg(feature = "arrays")]
+impl From<ArrayD<f64>> for Value {
+    fn from(array: ArrayD<f64>) -> Self {
+        Self::Array(Arc::new(array))
+    }
 }
 
 impl<T: Object> From<Arc<T>> for Value {

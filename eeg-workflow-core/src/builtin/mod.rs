@@ -1,6 +1,7 @@
 //! The modules that every program has: thin blocks over the libraries of this crate.
 
 pub mod arithmetic;
+#[cfg(feature = "eeg")]
 pub mod eeg_basil;
 
 use crate::module::{ModuleRegistry, RegistryError};
@@ -17,6 +18,7 @@ use crate::module::{ModuleRegistry, RegistryError};
 /// Two built-in modules or block types have one name; a test makes sure that none have.
 pub fn registry() -> Result<ModuleRegistry, RegistryError> {
     let mut registry = ModuleRegistry::new();
+    #[cfg(feature = "eeg")]
     registry.register(eeg_basil::module()?)?;
     registry.register(arithmetic::module()?)?;
     Ok(registry)

@@ -51,10 +51,27 @@
 //!
 //! Samples, events, ids, shapes, times and drop logs ([`Epochs::without_artefacts`] too) are
 //! equal.
+//!
+//! # Decisions
+//! Where MNE is silent about what would spoil a result, this library is not:
+//!
+//! - Features come from EEG channels ([`Epochs::pick_kind`]) unless channels are named. Of all
+//!   channels a trigger line would be the one that decides every classification.
+//! - A low cut-off of 0 Hz is none, as in MNE.
+//! - Pauses of BrainVision recordings (`New Segment`) are seams, as the gaps of EDF+D are, and not
+//!   events, unless [`NewSegments::Events`](formats::NewSegments) asks for what MNE makes of them.
+//! - Trigger lines and annotations are events together ([`EventSource`](formats::EventSource)).
+//! - Samples that are NaN or infinite spoil what a direct computation would make of them, not whole
+//!   channels: [`FirFilter::apply`], [`Recording::resampled`], [`Recording::rereferenced`] and
+//!   [`PowerSpectrum::welch`] say what that is, and [`Epochs::without_artefacts`] drops their epochs.
+//! - Units obey their prefixes, channels in anything but volts are misc.
+//!   [`read_with_notes`](formats::read_with_notes) tells what was assumed.
 
 pub mod data;
 pub mod formats;
+#[cfg(feature = "learn")]
 pub mod learn;
+#[cfg(feature = "plots")]
 pub mod plot;
 pub mod signal;
 
@@ -64,15 +81,18 @@ pub use data::{
     StoredSamples, StoredSamplesError, Timestamp, events_from_annotations,
 };
 pub use formats::{ReadError, read, read_inside};
+#[cfg(feature = "learn")]
 pub use learn::{
     FeatureError, FeatureVectors, FoldScore, LabelError, Labels, Lda, LdaError, Model, ModelError,
-    ModelFileError, Predictions, Shrinkage, Split, SplitError, TimeWindow, TimeWindowError,
-    Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network, stratified_k_fold,
-    train_test_split,
+    ModelFileError, Predictions, Shrinkage, Split, SplitError, Standardization, TimeWindow,
+    TimeWindowError, Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network,
+    stratified_k_fold, train_test_split,
 };
+#[cfg(all(feature = "learn", feature = "plots"))]
+pub use plot::TrainingPlot;
+#[cfg(feature = "plots")]
 pub use plot::{
-    EegPlot, EpochImage, ErpError, TrainingPlot, plot_averages, plot_epochs, plot_erp, plot_evoked,
-    plot_spectrum,
+    EegPlot, EpochImage, ErpError, plot_averages, plot_epochs, plot_erp, plot_evoked, plot_spectrum,
 };
 pub use signal::{
     ArtefactLimits, AverageError, EpochError, EpochOptions, FirError, FirFilter, PowerSpectrum,

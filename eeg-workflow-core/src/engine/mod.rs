@@ -8,6 +8,7 @@
 //! - `run`: the state of one run; `run::execute`: what happens around one block;
 //! - `scheduler`: which run is next on which thread;
 //! - `session`: which of a run's blocks a thread runs while it has its turn;
+//! - `threads`: the threads that compute;
 //! - `turns`: whose work is next, so that no owner keeps the others waiting;
 //! - `waiting`: threads for blocks that wait for something outside.
 
@@ -18,6 +19,9 @@ mod report;
 mod run;
 mod scheduler;
 mod session;
+#[cfg(all(shuttle, test))]
+mod shuttle_tests;
+mod threads;
 mod turns;
 mod waiting;
 mod wires;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::run::{Parent, RunState};
 use super::{Keep, Listener, Report, Run, RunOptions};
 use crate::block::{BlockError, Context, Execution, Value};
-use crate::workflow::{BlockIndex, Plan};
+use crate::workflow::{BlockIndex, OpenPlan};
 
-/// Plans may be nested so deep.
+/// The maximum depth of nested plans.
 const MAX_DEPTH: usize = 16;
 
 /// Values for inputs that a plan leaves open: a block, the position of its input, the values.
@@ -23,11 +23,12 @@ pub type Feeds = Vec<(BlockIndex, usize, Vec<Value>)>;
 /// stop.
 pub fn run(
     cx: &Context<'_>,
-    plan: &Plan,
+    plan: &OpenPlan,
     feeds: Feeds,
     keep: Keep,
     listener: Option<Arc<dyn Listener>>,
 ) -> Result<Report, BlockError> {
+    let OpenPlan(plan) = plan;
     cx.check()?;
     if cx.spec.execution() != Execution::Wait {
         return Err(BlockError::new("only a block that is declared to wait can run a plan"));

@@ -35,7 +35,7 @@ pub struct RunOptions {
     pub listener: Option<Arc<dyn Listener>>,
     /// Which outputs the report keeps.
     pub keep: Keep,
-    /// No block is started when the run has lasted so long, and those that ask are told to
+    /// No block is started once the run has lasted this long, and blocks that ask are told to
     /// stop.
     pub deadline: Option<Duration>,
     /// A block that takes longer fails. (A block is not interrupted: it is told when it asks,

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use super::RunStatus;
+use crate::block::ledger::Charge;
 use crate::block::{BlockError, Display, Stop, Value};
 use crate::guard;
 use crate::workflow::{BlockId, BlockIndex, Plan};
@@ -67,9 +68,10 @@ pub enum NoOutput {
 /// What is noted of a run while it goes on: only what is out of the ordinary, or kept.
 #[derive(Default)]
 pub(super) struct Notes {
-    pub(super) troubles: FxHashMap<u32, Trouble>,
-    pub(super) displays: FxHashMap<u32, Arc<Display>>,
-    pub(super) outputs: FxHashMap<(u32, u16), Value>,
+    pub(super) troubles: HashMap<u32, Trouble>,
+    /// With what they hold of the memory.
+    pub(super) displays: HashMap<u32, (Arc<Display>, Option<Charge>)>,
+    pub(super) outputs: HashMap<(u32, u16), Value>,
 }
 
 /// Kept values are dropped wherever the last report is, by code of whoever made them.
@@ -146,7 +148,7 @@ impl Report {
 
     /// What a block showed.
     pub fn display(&self, block: BlockIndex) -> Option<&Arc<Display>> {
-        self.0.notes.displays.get(&block.0)
+        self.0.notes.displays.get(&block.0).map(|(display, _)| display)
     }
 
     /// An output of a block, by its position, if it was kept, [as this program takes

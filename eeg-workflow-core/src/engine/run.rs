@@ -4,7 +4,6 @@ mod bell;
 mod execute;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use crate::block::{
 };
 use crate::deadline::Deadline;
 use crate::guard;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::workflow::{BlockIndex, Plan};
 
@@ -31,7 +31,7 @@ impl Run {
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
         self.0.bell.ring();
-        self.0.engine.hurry(&self.0);
+        self.0.engine.skip_queue(&self.0);
     }
 
     /// Waits until the run is over.

@@ -1,12 +1,12 @@
 //! Which run's blocks are next on which thread.
 //!
-//! Runs with work to share stand in one queue, each as a ticket, in turns by owner. A worker (a job of the rayon
-//! pool; as many as there are threads, and none when there is nothing to do) takes the first
-//! ticket and serves that run for a session: it claims blocks, runs them, and goes on at once
-//! with a block that became ready; the others it keeps on a stack of its own, and offers half
-//! of them when another worker is idle. While other runs are in the queue a session ends after
-//! a few blocks and the run goes to the back: a run of three blocks is never behind one of ten
-//! thousand. There is no coordinator, and nothing is sent for a block.
+//! Runs with work to share wait in one queue, each as a ticket, and their owners take turns. A
+//! worker (a job of the rayon pool; at most one per thread, and none when there is nothing to do)
+//! takes the first ticket and serves that run for a session: it claims blocks, runs them, and goes
+//! on at once with a block that became ready; the others it keeps on a stack of its own, and
+//! offers half of them when another worker is idle. While other runs are in the queue, a session
+//! ends after a few blocks and the run goes to the back: a run of three blocks never waits behind
+//! one of ten thousand. There is no coordinator, and no message is sent for a block.
 //!
 //! An owner who has work and no worker, while all threads are taken by others, gets a worker on
 //! a thread of its own: it serves such owners until there are none.
@@ -15,10 +15,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::run::RunState;
 use super::session::Session;
+use super::threads::Threads;
 use super::turns::{MAX_EXTRA, Turns};
 use super::waiting::Waiting;
 use super::wires::Claim;
@@ -26,7 +26,8 @@ use super::{EngineOptions, Event, Run, RunOptions};
 use crate::block::OwnerId;
 use crate::block::ledger::Ledger;
 use crate::guard;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, thread};
 use crate::workflow::Plan;
 
 /// Runs plans on a pool of threads that all its runs share. Cheap to clone.
@@ -54,7 +55,7 @@ pub struct Engine(pub(super) Arc<Shared>);
 pub enum EngineError {
     /// The threads could not be started.
     #[error("the engine's threads could not be started")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(#[from] rayon_core::ThreadPoolBuildError),
 }
 
 /// What an engine is doing.
@@ -74,7 +75,7 @@ pub struct Statistics {
 }
 
 pub(super) struct Shared {
-    pool: rayon::ThreadPool,
+    pool: Threads,
     pub(super) threads: usize,
     max_runs: usize,
     queue: Mutex<Queue>,
@@ -104,13 +105,9 @@ impl Engine {
     /// # Errors
     /// The threads could not be started.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
-        let mut builder = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("engine-{i}"));
-        if let Some(threads) = options.threads {
-            builder = builder.num_threads(threads.max(1));
-        }
-        let pool = builder.build()?;
+        let pool = Threads::new(options.threads)?;
         Ok(Self(Arc::new(Shared {
-            threads: pool.current_num_threads(),
+            threads: pool.count(),
             pool,
             max_runs: options.max_runs.max(1),
             queue: Mutex::default(),
@@ -199,7 +196,7 @@ impl Shared {
     /// A run is over: gives its place up, or gives the run that has it next.
     pub(super) fn leave(&self) -> Option<Arc<RunState>> {
         let mut queue = self.queue();
-        // More runs than allowed go on when some were hurried.
+        // More runs than allowed go on when some that were cancelled skipped the queue.
         let next = if queue.running <= self.max_runs { queue.later.pop_front() } else { None };
         if next.is_none() {
             queue.running = queue.running.saturating_sub(1);
@@ -207,8 +204,8 @@ impl Shared {
         next
     }
 
-    /// A run that was cancelled need not wait for its turn to be told.
-    pub(super) fn hurry(self: &Arc<Self>, run: &Arc<RunState>) {
+    /// A run that was cancelled need not wait for its turn to end.
+    pub(super) fn skip_queue(self: &Arc<Self>, run: &Arc<RunState>) {
         let mut queue = self.queue();
         let place = queue.later.iter().position(|other| Arc::ptr_eq(other, run));
         if let Some(run) = place.and_then(|place| queue.later.remove(place)) {
@@ -277,7 +274,7 @@ impl Shared {
         queue.extra_starts = true;
         drop(queue);
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("engine-extra".to_owned());
+        let thread = thread::Builder::new().name("engine-extra".to_owned());
         if thread.spawn(move || shared.work_extra()).is_err() {
             // The threads come to it, if late.
             let mut queue = self.queue();
@@ -322,12 +319,12 @@ impl Shared {
 
     /// A worker: serves runs until the queue is empty.
     fn work(self: &Arc<Self>) {
-        thread_local! {
+        thread::thread_local! {
             static AT_WORK: Cell<bool> = const { Cell::new(false) };
         }
         // A block that waits for rayon work of its own may be given this job by the pool. Then
         // it serves one ticket only, so that the block below goes on soon.
-        let nested = AT_WORK.replace(true);
+        let nested = AT_WORK.with(|at_work| at_work.replace(true));
         let mut claims = Vec::new();
         let mut before = None;
         loop {
@@ -351,7 +348,7 @@ impl Shared {
                 break;
             }
         }
-        AT_WORK.set(nested);
+        AT_WORK.with(|at_work| at_work.set(nested));
     }
 }
 

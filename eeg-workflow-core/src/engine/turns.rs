@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::block::OwnerId;
 
@@ -16,7 +16,7 @@ pub(super) const MAX_EXTRA: usize = 32;
 
 pub(super) struct Turns<T> {
     /// Those who have work that waits, or threads.
-    owners: FxHashMap<OwnerId, Share<T>>,
+    owners: HashMap<OwnerId, Share<T>>,
     /// Those who have work that waits, each once.
     order: VecDeque<OwnerId>,
     len: usize,
@@ -29,7 +29,7 @@ struct Share<T> {
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
-        Self { owners: FxHashMap::default(), order: VecDeque::new(), len: 0 }
+        Self { owners: HashMap::default(), order: VecDeque::new(), len: 0 }
     }
 }
 

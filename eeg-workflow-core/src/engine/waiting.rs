@@ -8,9 +8,9 @@ use super::scheduler::execute_waiting;
 use super::turns::{MAX_EXTRA, Turns};
 use super::wires::Claim;
 use crate::guard;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, thread};
 
-/// A thread that had nothing to do for so long ends.
+/// A thread that has been idle for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Pools of such threads, one for each depth of nesting: a block that waits for a nested run
@@ -54,7 +54,7 @@ impl Waiting {
         state.jobs.push(run.owner(), (run, claim));
         if state.jobs.len() > state.idle && pool.has_room(&state) {
             let worker = Arc::clone(&pool);
-            let thread = std::thread::Builder::new().name("engine-wait".to_owned());
+            let thread = thread::Builder::new().name("engine-wait".to_owned());
             let spawned = thread.spawn(move || worker.work());
             if spawned.is_ok() {
                 state.threads += 1;

@@ -24,7 +24,7 @@
 
 use std::cell::UnsafeCell;
 
-use rustc_hash::FxHashSet;
+use foldhash::HashSet;
 
 use crate::block::{Slot, Value};
 use crate::sync::Witness;
@@ -40,7 +40,7 @@ pub(super) struct Wires {
     pending: Box<[AtomicU32]>,
     /// How many roots have been claimed.
     cursor: AtomicUsize,
-    restored: FxHashSet<u32>,
+    restored: HashSet<u32>,
 }
 
 // SAFETY: a slot is touched by one claim's holder at a time, in an order that the counters
@@ -64,7 +64,7 @@ impl Wires {
             witnesses: (0..plan.slot_count()).map(|_| Witness::new()).collect(),
             pending: plan.in_degrees().iter().map(|degree| AtomicU32::new(*degree)).collect(),
             cursor: AtomicUsize::new(0),
-            restored: FxHashSet::default(),
+            restored: HashSet::default(),
             plan,
         }
     }

@@ -210,3 +210,50 @@ impl<T: Answer> fmt::Debug for Resolver<T> {
         f.debug_struct("Resolver").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(shuttle, test))]
+mod shuttle_tests {
+    //! In every order of two threads.
+
+    use super::{Lost, Pending};
+
+    fn check(model: impl Fn() + Send + Sync + 'static) {
+        let every = shuttle::scheduler::DfsScheduler::new(None, false);
+        let count = shuttle::Runner::new(every, shuttle::Config::default()).run(model);
+        assert!(count > 1, "{count} orders");
+    }
+
+    #[test]
+    fn shuttle_a_waiter_gets_the_value_or_is_told_that_it_is_lost() {
+        for resolved in [false, true] {
+            check(move || {
+                let (resolver, pending) = Pending::<Result<i32, Lost>>::new();
+                shuttle::thread::spawn(move || {
+                    if resolved {
+                        resolver.resolve(Ok(1));
+                    }
+                });
+                assert_eq!(pending.wait(), if resolved { Ok(1) } else { Err(Lost) });
+            });
+        }
+    }
+
+    #[test]
+    fn shuttle_what_is_made_of_a_value_arrives() {
+        check(|| {
+            let (resolver, pending) = Pending::<Result<i32, Lost>>::new();
+            shuttle::thread::spawn(move || resolver.resolve(Ok(20)));
+            let doubled = pending.map(|value| value.map(|value| 2 * value));
+            assert_eq!(doubled.map(|value| value.map(|value| value + 2)).wait(), Ok(42));
+        });
+    }
+
+    #[test]
+    fn shuttle_an_awaited_value_wakes_its_task() {
+        check(|| {
+            let (resolver, pending) = Pending::<Result<i32, Lost>>::new();
+            shuttle::thread::spawn(move || resolver.resolve(Ok(1)));
+            assert_eq!(shuttle::future::block_on(pending), Ok(1));
+        });
+    }
+}

@@ -9,19 +9,29 @@
 //!
 #![doc = include_str!("../../docs/MODULES.md")]
 
+#[cfg(feature = "archives")]
 mod archive;
+#[cfg(feature = "archives")]
 mod declarative;
+#[cfg(feature = "archives")]
 mod language;
+#[cfg(feature = "archives")]
 mod library;
 mod registry;
+#[cfg(feature = "archives")]
 mod user_modules;
 
+#[cfg(feature = "archives")]
 pub use archive::{Archive, ArchiveError, ArchiveLimits, ArchivedModule, ModuleKind};
+#[cfg(feature = "archives")]
 pub use declarative::ManifestError;
+#[cfg(feature = "archives")]
 pub use language::{ModuleRuntime, RuntimeError};
+#[cfg(feature = "archives")]
 pub use library::{
     ArchiveInfo, BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary,
     NewArchive, Owner, RemoveError,
 };
 pub use registry::{Module, ModuleRegistry, RegistryError};
+#[cfg(feature = "archives")]
 pub use user_modules::{ModuleEntry, ModuleVersion, UserModules};

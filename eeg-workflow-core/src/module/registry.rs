@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::block::{Block, BlockFunction, Catalog, FunctionBlock, NotFound};
 
@@ -11,7 +11,7 @@ use crate::block::{Block, BlockFunction, Catalog, FunctionBlock, NotFound};
 pub struct Module {
     name: String,
     blocks: Vec<Arc<dyn Block>>,
-    by_name: FxHashMap<String, usize>,
+    by_name: HashMap<String, usize>,
 }
 
 /// Why a module or a block type cannot be registered.
@@ -44,7 +44,7 @@ pub enum RegistryError {
 impl Module {
     /// An empty module of this full name, such as `Lab.zip:Lab`.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), blocks: Vec::new(), by_name: FxHashMap::default() }
+        Self { name: name.into(), blocks: Vec::new(), by_name: HashMap::default() }
     }
 
     /// Adds a block type.
@@ -119,7 +119,7 @@ impl Module {
 #[derive(Clone, Default)]
 pub struct ModuleRegistry {
     modules: Vec<Arc<Module>>,
-    by_name: FxHashMap<String, usize>,
+    by_name: HashMap<String, usize>,
 }
 
 impl ModuleRegistry {

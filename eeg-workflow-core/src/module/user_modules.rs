@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::registry::Module;
@@ -13,9 +13,9 @@ use crate::block::{Block, Catalog, NotFound, OwnerId};
 pub(super) struct Snapshot {
     entries: Vec<ModuleEntry>,
     /// The entries of this full name: one is public or built in at most, and one of each owner.
-    by_name: FxHashMap<String, Vec<usize>>,
+    by_name: HashMap<String, Vec<usize>>,
     /// The entries of this folder name, whatever their archive is called.
-    by_folder: FxHashMap<String, Vec<usize>>,
+    by_folder: HashMap<String, Vec<usize>>,
 }
 
 /// A module, where it comes from, and who may use it.
@@ -56,8 +56,8 @@ pub(super) fn folder_of(module: &str) -> &str {
 
 impl Snapshot {
     pub(super) fn new(entries: Vec<ModuleEntry>) -> Self {
-        let mut by_name: FxHashMap<String, Vec<usize>> = FxHashMap::default();
-        let mut by_folder: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::default();
+        let mut by_folder: HashMap<String, Vec<usize>> = HashMap::default();
         for (i, entry) in entries.iter().enumerate() {
             let name = entry.module.name();
             by_name.entry(name.to_owned()).or_default().push(i);

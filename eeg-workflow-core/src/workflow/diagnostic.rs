@@ -8,6 +8,7 @@ use super::BlockId;
 
 /// One problem of a workflow document.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// What sort of problem it is.
     pub code: Code,
@@ -43,7 +44,7 @@ pub enum Severity {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Code {
-    /// The text is no JSON.
+    /// The text is not valid JSON.
     InvalidJson,
     /// A field that must be there is not.
     MissingField,

@@ -1,24 +1,14 @@
-//! Reading a document that is not well-formed: what can be used of it, and what is wrong.
+//! Reading a document that is not well-formed: what can be used of it, and what is wrong with it.
 
 use serde_json::Value;
 
 use super::diagnostic::Problems;
-use super::document::{BlockNode, EdgeEnd, EdgeNode, Text};
-use super::{BlockId, Code, Diagnostic, InvalidWorkflow};
-
-pub(super) enum Reading {
-    /// The document is wrapped once more; this is the inner one.
-    Wrapped(String),
-    Bare {
-        blocks: Vec<BlockNode>,
-        edges: Vec<EdgeNode>,
-        problems: Problems,
-    },
-}
+use super::nodes::{BlockNode, EdgeEnd, EdgeNode, Reading, Text};
+use super::{BlockId, Code, Diagnostic, InvalidWorkflow, strict};
 
 pub(super) fn read(text: &str) -> Result<Reading, InvalidWorkflow> {
     let document: Value = serde_json::from_str(text).map_err(|error| {
-        let message = format!("the workflow is no JSON: {error}");
+        let message = format!("the workflow is not valid JSON: {error}");
         Diagnostic::error(Code::InvalidJson, String::new(), message)
     })?;
     let Value::Object(object) = &document else {
@@ -41,10 +31,9 @@ pub(super) fn read(text: &str) -> Result<Reading, InvalidWorkflow> {
     let edges: Vec<_> = (0..).zip(edges).filter_map(|(i, edge)| reader.edge(i, edge)).collect();
     let mut problems = reader.problems;
     if !problems.any_errors() {
-        // What the strict reading refuses and this one does not see: a key that stands twice.
-        let strict = serde_json::from_str::<super::document::Strict<'_>>(text).err();
-        let what =
-            strict.map_or_else(|| "a key stands twice".to_owned(), |error| error.to_string());
+        // What the strict reading refuses and this one does not see: a key that occurs twice.
+        let error = strict::read(text).err();
+        let what = error.map_or_else(|| "a key occurs twice".to_owned(), |error| error.to_string());
         let message = format!("the workflow is ambiguous: {what}");
         problems.add(Diagnostic::error(Code::InvalidJson, String::new(), message));
     }
@@ -143,7 +132,7 @@ impl Reader {
             Some(other) => match other.as_i64() {
                 Some(id) => Some(BlockId::Integer(id)),
                 None => {
-                    self.wrong_type(pointer, "an integer or a text", other);
+                    self.wrong_type(pointer, "an integer or a string", other);
                     None
                 }
             },
@@ -159,7 +148,7 @@ impl Reader {
             }
             Some(Value::String(text)) => Some(Text::Owned(text.as_str().into())),
             Some(other) => {
-                self.wrong_type(pointer, "a text", other);
+                self.wrong_type(pointer, "a string", other);
                 None
             }
         }

@@ -16,6 +16,18 @@ use crate::block::{Block, Parameters};
 #[derive(Clone)]
 pub struct Plan(pub(super) Arc<Compiled>);
 
+/// A plan some of whose inputs get their values from outside: a block that is declared to wait
+/// runs it [inside its own run](crate::engine::nested::run), with these values.
+#[derive(Clone, Debug)]
+pub struct OpenPlan(pub(crate) Plan);
+
+/// A plan of which nothing is open.
+impl From<Plan> for OpenPlan {
+    fn from(plan: Plan) -> Self {
+        Self(plan)
+    }
+}
+
 /// The position of a block in its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockIndex(pub u32);
@@ -104,7 +116,7 @@ impl Plan {
         &self.0.modules
     }
 
-    /// What is odd about the workflow without keeping it from running.
+    /// The warnings: what looks wrong about the workflow but does not keep it from running.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.0.warnings
     }

@@ -4,7 +4,7 @@
 //!     python3 -m venv venv
 //!     venv/bin/pip install mne pywavelets scikit-learn matplotlib keras jax
 //!     EEG_MNE_PYTHON=$PWD/venv/bin/python cargo test --test real mne -- --ignored
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::{eeg_support, python_lab};

@@ -1,6 +1,6 @@
 //! A module with a package from PyPI. Needs a `python3` with venv and pip, and PyPI:
 //! `cargo test -p eeg-workflow-core --test real packages -- --ignored`
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::{python_lab, zips};

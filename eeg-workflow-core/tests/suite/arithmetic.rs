@@ -1,11 +1,9 @@
 //! The Arithmetic module: its declarations, its numbers and its expressions, against Python's.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use crate::support::needs::reference_file;
 use crate::support::python;
 
-use eeg_workflow_core::block::{Display, Field, Number};
+use eeg_workflow_core::block::{Display, Number};
 use eeg_workflow_core::builtin::arithmetic::{
     ArithmeticError, Expression, ExpressionError, add, divide, multiply, subtract,
 };
@@ -15,39 +13,6 @@ use eeg_workflow_core::workflow::{Code, Workflow};
 use serde_json::json;
 
 use python::Random;
-
-#[test]
-fn the_module_declares_what_designers_know() {
-    let Some(text) = reference_file("api/initialize.json") else { return };
-    let listed: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    let name = "Arithmetic.zip:Arithmetic";
-    let expected: Vec<_> = listed.into_iter().filter(|block| block["module"] == name).collect();
-    assert_eq!(expected.len(), 6);
-
-    let registry = registry().unwrap();
-    let module = registry.get(name).unwrap();
-    let declared: Vec<_> = module.blocks().iter().map(|block| {
-        let spec = block.spec();
-        let port = |port: &eeg_workflow_core::block::Port, attrs| {
-            let card = port.cardinality.to_string();
-            json!({"name": port.name, "type": port.port_type.name(), "card": card, "attrs": attrs})
-        };
-        let fields = spec.fields().map(|field| match field {
-            Field::Input(input) => port(input, "input"),
-            Field::Output(output) => port(output, "output"),
-            Field::Parameter(parameter) => json!({
-                "name": parameter.name, "type": parameter.port_type.name(), "attrs": "editable",
-                "defaultValue": parameter.default, "description": parameter.description,
-            }),
-        });
-        let fields = fields.collect::<Vec<_>>();
-        json!({
-            "owner": "guest@guest.com", "public": false, "module": name, "name": spec.name(),
-            "description": spec.description(), "family": spec.family(), "fields": fields,
-        })
-    }).collect();
-    assert_eq!(declared, expected);
-}
 
 /// `a operator b` as Python has it: its repr, or its error.
 fn computed(a: &str, operator: char, b: &str) -> String {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use edf_files::{eeg, file, rich, volts};
 use eeg_support::{json, marker, reference, wave, written};
-use eeg_workflow_core::block::{Display, Field, FileRoots, Port};
+use eeg_workflow_core::block::{Display, FileRoots};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::eeg::Recording;
 use eeg_workflow_core::engine::{Engine, EngineOptions, Keep, Outcome, Report, RunOptions};
@@ -62,47 +62,6 @@ fn failure(plan: &Plan, report: &Report, id: i64) -> String {
         Some(Outcome::Failed(error)) => error.to_string(),
         other => panic!("block {id}: {other:?}"),
     }
-}
-
-#[test]
-fn the_blocks_declare_what_designers_know() {
-    let Some(folder) = reference() else { return };
-    let listed = json(&folder.join("../api/initialize.json"));
-    let registry = builtin::registry().unwrap();
-    let module = registry.get(MODULE).unwrap();
-    let port = |port: &Port, attrs: &str| {
-        let card = port.cardinality.to_string();
-        json!({"name": port.name, "type": port.port_type.name(), "card": card, "attrs": attrs})
-    };
-    for block in module.blocks() {
-        let spec = block.spec();
-        let is_it = |b: &&Value| b["module"] == MODULE && b["name"] == spec.name();
-        // Blocks that the Python module does not have are nobody's expectation.
-        let Some(expected) = listed.as_array().unwrap().iter().find(is_it) else { continue };
-        let fields = spec.fields().map(|field| match field {
-            Field::Input(input) => port(input, "input"),
-            Field::Output(output) => port(output, "output"),
-            Field::Parameter(parameter) => json!({
-                "name": parameter.name, "type": parameter.port_type.name(), "attrs": "editable",
-                "defaultValue": parameter.default, "description": parameter.description,
-            }),
-        });
-        // Parameters that were added come after those that workflows in use have.
-        let known = expected["fields"].as_array().unwrap();
-        let (fields, added): (Vec<_>, Vec<_>) =
-            fields.enumerate().partition(|(place, _)| *place < known.len());
-        let fields: Vec<Value> = fields.into_iter().map(|(_, field)| field).collect();
-        assert_eq!(&fields, known, "{}", spec.name());
-        assert!(added.iter().all(|(_, field)| field["attrs"] == "editable"), "{}", spec.name());
-        assert_eq!(spec.family(), expected["family"], "{}", spec.name());
-        assert_eq!(spec.description(), expected["description"], "{}", spec.name());
-    }
-    let names: Vec<&str> = module.blocks().iter().map(|b| b.spec().name()).collect();
-    let listed = listed.as_array().unwrap().iter().filter(|b| b["module"] == MODULE);
-    let order: Vec<&str> =
-        listed.map(|b| b["name"].as_str().unwrap()).filter(|n| names.contains(n)).collect();
-    let names: Vec<&str> = names.into_iter().filter(|n| order.contains(n)).collect();
-    assert_eq!(names, order);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn compare(name: &str, recording: &Recording, expected: &Value) {
 
     // MNE's annotations are those of the file, or else the triggers.
     let path = reference().unwrap().join("data").join(name);
-    let options = EventOptions { source: EventSource::Annotations, trigger_mask: None };
+    let options = EventOptions { source: EventSource::Annotations, ..EventOptions::default() };
     let noted = read_with_notes(&path, path.parent().unwrap(), options).unwrap().recording;
     let recording = if noted.annotations().is_empty() { recording } else { &noted };
     let notes: Vec<Value> =

@@ -6,10 +6,12 @@ use crate::support::{eeg_signal, eeg_support};
 use std::collections::HashMap;
 
 use eeg_signal::{Worst, channel, largest, note, recording, waves};
-use eeg_support::{expected_recordings, indices, json, number, numbers, reference, strings};
+use eeg_support::{
+    expected_recordings, indices, json, number, numbers, read_as_mne, reference, strings,
+};
 use eeg_workflow_core::eeg::{
     AverageError, ChannelKind, EpochError, EpochOptions, Epochs, Event, Evoked, FirFilter,
-    Recording, Repeated, read,
+    Recording, Repeated,
 };
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
@@ -175,7 +177,7 @@ fn odd_recordings_give_the_epochs_that_mne_gives() {
     let mut compared = 0;
     for (file, case) in expected.as_object().unwrap() {
         let case = &case["epochs_default"];
-        let Ok(raw) = read(&folder.join("data").join(file)) else { continue };
+        let Ok(raw) = read_as_mne(&folder.join("data").join(file)) else { continue };
         let epochs = Epochs::extract(&raw, &EpochOptions::default());
         match case["error"].as_str() {
             Some("no events") => assert!(matches!(epochs, Err(EpochError::NoEvents)), "{file}"),

@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::edf_files::{Samples, Signal, eeg, file, tals};
+use crate::support::eeg_support::{marker, wave, written};
 
+use eeg_workflow_core::eeg::formats::brainvision::{Int16Channel, Int16Recording};
 use eeg_workflow_core::eeg::formats::edf::parse;
 use eeg_workflow_core::eeg::formats::{EventOptions, EventSource, read_with_notes};
 use eeg_workflow_core::eeg::network::{Activation, Optimizer, Rule};
 use eeg_workflow_core::eeg::{
-    ArtefactLimits, Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
-    Recording,
+    Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info, Labels, Recording,
+    read,
 };
 use ndarray::Array2;
 
@@ -54,7 +56,7 @@ fn annotations_and_triggers_are_events_together_and_their_source_can_be_chosen()
     let path = folder.path().join("a.bdf");
     std::fs::write(&path, annotated_with_triggers()).unwrap();
     let ids = |source, trigger_mask| {
-        let options = EventOptions { source, trigger_mask };
+        let options = EventOptions { source, trigger_mask, ..EventOptions::default() };
         let reading = read_with_notes(&path, folder.path(), options).unwrap();
         (reading.recording.events().unwrap().ids, reading.notes.join("; "))
     };
@@ -71,14 +73,24 @@ fn annotations_and_triggers_are_events_together_and_their_source_can_be_chosen()
 
 #[test]
 fn voltages_of_any_prefix_are_volts_and_other_units_are_misc() {
-    let units: [(&'static [u8], f64, ChannelKind, &str); 7] = [
+    let units: [(&'static [u8], f64, ChannelKind, &str); 17] = [
         (b"uV", 1e-6, ChannelKind::Eeg, "µV"),
         (b"uv", 1e-6, ChannelKind::Eeg, "µV"),
+        (b"UV", 1e-6, ChannelKind::Eeg, "µV"),
+        (b"\xb5V", 1e-6, ChannelKind::Eeg, "µV"),
+        ("μV".as_bytes(), 1e-6, ChannelKind::Eeg, "µV"),
+        (b"uVolts", 1e-6, ChannelKind::Eeg, "µV"),
+        (b"pV", 1e-12, ChannelKind::Eeg, "pV"),
         (b"nV", 1e-9, ChannelKind::Eeg, "nV"),
+        (b"mV", 1e-3, ChannelKind::Eeg, "mV"),
+        (b"dV", 1e-1, ChannelKind::Eeg, "dV"),
         (b"kV", 1e3, ChannelKind::Eeg, "kV"),
+        (b"MV", 1e6, ChannelKind::Eeg, "MV"),
         (b"V", 1.0, ChannelKind::Eeg, "V"),
         (b"", 1.0, ChannelKind::Eeg, ""),
         (b"%", 1.0, ChannelKind::Misc, "%"),
+        (b"mmHg", 1.0, ChannelKind::Misc, "mmHg"),
+        (b"xV", 1.0, ChannelKind::Misc, "xV"),
     ];
     let range = ["-32768", "32767", "-32768", "32767"];
     for (unit, factor, kind, spelling) in units {
@@ -88,6 +100,105 @@ fn voltages_of_any_prefix_are_volts_and_other_units_are_misc() {
         assert_eq!((channel.kind, channel.unit.as_str()), (kind, spelling));
         let value = found.channel(0).unwrap()[0];
         assert!((value / (100.0 * factor) - 1.0).abs() < 1e-12, "{spelling}: {value}");
+    }
+}
+
+#[test]
+fn what_is_assumed_of_units_and_names_is_told_once_for_all_channels() {
+    let of = |label, unit: &'static [u8]| Signal { unit, ..eeg(label, vec![vec![1; 4]]) };
+    let empty = Signal { records: vec![Samples::Numbers(vec![])], ..eeg("Dead", vec![vec![]]) };
+    let signals = [
+        of("C3", b"uV"),
+        of("C4", b""),
+        of("Cz", b""),
+        of("Pz", b"uv"),
+        of("SpO2", b"%"),
+        of("EOG left", b"mV"),
+        of("Status", b"Boolean"),
+        empty,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.edf");
+    std::fs::write(&path, file(2, "", "1", &signals)).unwrap();
+    let reading = read_with_notes(&path, folder.path(), EventOptions::default()).unwrap();
+    insta::assert_snapshot!(reading.notes.join("\n"), @r#"
+    channels "C4", "Cz": no unit, taken to be in volts
+    channel "Pz": unit "uv", read as µV (1e-6 V)
+    channel "SpO2": in "%", which is not a voltage, so of kind misc
+    channel "EOG left": in volts and so taken as EEG, whatever the name says
+    channel "Dead": no samples, so left out
+    events: 0 in annotations, 0 in trigger channel "Status"
+    "#);
+}
+
+#[test]
+fn trigger_lines_of_any_usual_name_hold_numbers_and_not_volts() {
+    for label in ["Status", "STATUS", "Trigger", "TRIG", "TRIG1", "STI 014", "STI101", "Event"] {
+        let mut line = vec![0; 20];
+        line[5..8].fill(12);
+        let range = ["-2048", "2047", "-2048", "2047"];
+        let signals = [eeg("Fz", vec![vec![7; 20]]), Signal { range, ..eeg(label, vec![line]) }];
+        let found = parse(file(2, "", "1", &signals)).unwrap();
+        assert_eq!(found.channels()[1].kind, ChannelKind::Stim, "{label}");
+        assert_eq!(found.events().unwrap().ids, [("12".to_owned(), 12)], "{label}");
+    }
+}
+
+#[test]
+fn triggers_that_no_marker_was_written_for_are_events_beside_the_markers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut samples = wave(2, 1000);
+    samples.row_mut(1).fill(0);
+    // The second one comes a sample after its marker; none was written for the third.
+    for (at, value) in [(200, 1), (401, 2), (700, 9)] {
+        samples.slice_mut(ndarray::s![1, at..at + 5]).fill(value);
+    }
+    let channel = |name: &str, unit: &str, resolution| Int16Channel {
+        name: name.into(),
+        unit: unit.into(),
+        resolution,
+    };
+    let markers = vec![marker("Stimulus", "S  1", 200, 1), marker("Stimulus", "S  2", 400, 1)];
+    let recording = Int16Recording {
+        channels: vec![channel("Cz", "µV", 0.1), channel("STI 014", "µV", 1.0)],
+        sfreq: 500.0,
+        meas_date: None,
+        samples: samples.view(),
+        markers,
+    };
+    let path = folder.path().join("a.vhdr");
+    recording.write(&path).unwrap();
+    let reading = read_with_notes(&path, folder.path(), EventOptions::default()).unwrap();
+    assert_eq!(reading.notes, ["events: 2 in annotations, 3 in trigger channel \"STI 014\""]);
+    let events = reading.recording.events().unwrap();
+    let rows: Vec<_> = events.rows.iter().map(|event| (event.sample, event.id)).collect();
+    assert_eq!(rows, [(200, 1), (400, 2), (700, 9)]);
+}
+
+#[test]
+fn brainvision_headers_are_obeyed_or_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.vhdr");
+    let recording = written(&path, &wave(3, 50), vec![]);
+    let header = std::fs::read_to_string(&path).unwrap();
+    let stored = std::fs::read(path.with_extension("eeg")).unwrap();
+    let mut reversed = stored;
+    reversed.chunks_exact_mut(2).for_each(<[u8]>::reverse);
+    std::fs::write(path.with_extension("eeg"), &reversed).unwrap();
+    for word in ["YES", "yes", "1"] {
+        let line = format!("[Binary Infos]\r\nUseBigEndianOrder={word}");
+        std::fs::write(&path, header.replace("[Binary Infos]", &line)).unwrap();
+        assert_eq!(read(&path).unwrap().data(), recording.data(), "{word}");
+    }
+    for (place, line, told) in [
+        ("[Binary Infos]", "UseBigEndianOrder=perhaps", "\"perhaps\" is not YES or NO"),
+        ("[Common Infos]", "DataType=FREQUENCYDOMAIN", "is not TIMEDOMAIN"),
+        ("[Common Infos]", "DataType=FREQUENCYDOMAIN_COMPLEX", "is not TIMEDOMAIN"),
+    ] {
+        let lines = format!("{place}\r\n{line}");
+        std::fs::write(&path, header.replace(place, &lines)).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
     }
 }
 
@@ -112,34 +223,6 @@ fn a_low_cut_off_of_0_is_none() {
 }
 
 #[test]
-fn a_gap_spoils_only_what_the_filter_reaches_from_it() {
-    let mut volts = Array2::from_shape_fn((2, 3000), |(c, k)| ((k * (c + 3)) as f64 * 0.01).sin());
-    let filter = FirFilter::band(100.0, None, Some(30.0)).unwrap();
-    let whole = filter.apply(recording(volts.clone(), &[])).data();
-    volts[(1, 1000)] = f64::NAN;
-    let spoilt = filter.apply(recording(volts, &[])).data();
-    let reach = filter.taps().len() / 2;
-    assert_eq!(whole.row(0), spoilt.row(0));
-    for k in 0..3000_usize {
-        let near = k.abs_diff(1000) <= reach;
-        assert_eq!(spoilt[(1, k)].is_nan(), near, "sample {k}");
-        assert!(near || (whole[(1, k)] - spoilt[(1, k)]).abs() < 1e-12, "sample {k}");
-    }
-}
-
-#[test]
-fn epochs_with_gaps_are_dropped_for_that_reason() {
-    let mut volts = Array2::from_shape_fn((1, 1000), |(_, k)| (k as f64).sin() * 1e-6);
-    volts[(0, 210)] = f64::NAN;
-    let recording = recording(volts, &[(2.0, "a"), (5.0, "a")]);
-    assert_eq!(recording.nan_counts(), [1]);
-    let epochs = Epochs::extract(&recording, &EpochOptions::default()).unwrap();
-    let kept = epochs.without_artefacts(ArtefactLimits::default());
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept.drop_log()[0].reasons, ["NaN"]);
-}
-
-#[test]
 fn a_number_is_an_id_before_it_is_a_name() {
     let volts = Array2::zeros((1, 1000));
     let recording = recording(volts, &[(2.0, "1"), (4.0, "2"), (6.0, "10")]);
@@ -152,6 +235,26 @@ fn a_number_is_an_id_before_it_is_a_name() {
     assert_eq!(of("2"), [600]);
     assert_eq!(of("10"), [600], "no event has the id 10");
     assert_eq!(of("3"), [400]);
+}
+
+#[test]
+fn labels_are_ids_where_these_occur_and_names_where_not() {
+    // The names of the events with the ids 1, 2 and 3.
+    let names = [("1", 1), ("10", 2), ("2", 3), ("S  7, left", 4), ("right", 5), ("right ", 6)];
+    let names = names.map(|(name, id)| (name.to_owned(), id));
+    let mapping = |entries: &[&str]| {
+        let labels = Labels::of_events(entries, &[1, 2, 3, 4, 5], &names);
+        labels.map(|labels| labels.mapping().to_vec()).map_err(|error| error.to_string())
+    };
+    assert_eq!(mapping(&["2", "1"]), Ok(vec![(2, 0), (1, 1)]), "numbers are ids");
+    assert_eq!(mapping(&["10", "1,3"]), Ok(vec![(2, 0), (1, 1), (3, 1)]), "no event has id 10");
+    assert_eq!(mapping(&["S 7, left", "right"]), Ok(vec![(4, 0), (5, 1), (6, 1)]));
+    assert_eq!(mapping(&["99"]), Ok(vec![(99, 0)]), "a number may not occur");
+    let error = mapping(&["1", "up,1"]).unwrap_err();
+    assert_eq!(
+        error,
+        "entry 2: \"up\" is neither an event id (a whole number) nor an event's name"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use eeg_signal::{Worst, channel, largest, note};
-use eeg_support::{indices, json, number, numbers, reference, strings};
+use eeg_support::{indices, json, number, numbers, read_as_mne, reference, strings};
 use eeg_workflow_core::eeg::{
     Annotation, ArtefactLimits, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
     PowerSpectrum, Recording, WelchOptions, read,
@@ -229,7 +229,7 @@ fn real_recordings_are_changed_as_mne_changes_them() {
 }
 
 fn raw_of(expected: &Value, folder: &Path) -> Recording {
-    read(&folder.join(expected["file"].as_str().unwrap())).unwrap()
+    read_as_mne(&folder.join(expected["file"].as_str().unwrap())).unwrap()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use eeg_support::{json, marker, reference, written};
-use eeg_workflow_core::block::{Display, Field, FileRoots, Port};
+use eeg_workflow_core::block::{Display, FileRoots, Port, Value as Predicted};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::eeg::{FeatureVectors, Model};
 use eeg_workflow_core::engine::{Engine, EngineOptions, Event, Keep, Outcome, Report, RunOptions};
@@ -129,44 +129,6 @@ fn classifier(classes: &str, epochs: &str) -> (&'static str, Value) {
 }
 
 #[test]
-fn the_blocks_declare_what_designers_know() {
-    let Some(folder) = reference() else { return };
-    let listed = json(&folder.join("../api/initialize.json"));
-    let registry = builtin::registry().unwrap();
-    let module = registry.get(MODULE).unwrap();
-    let port = |port: &Port, attrs: &str| {
-        let card = port.cardinality.to_string();
-        json!({"name": port.name, "type": port.port_type.name(), "card": card, "attrs": attrs})
-    };
-    for name in [
-        "WaveletTransform",
-        "FeatureLabeling",
-        "NeuralNetworkLayer",
-        "NeuralNetworkClassifier",
-        "SaveModel",
-    ] {
-        let spec = module.get(name).unwrap().spec();
-        let is_it = |b: &&Value| b["module"] == MODULE && b["name"] == name;
-        let expected = listed.as_array().unwrap().iter().find(is_it).unwrap();
-        let fields = spec.fields().map(|field| match field {
-            Field::Input(input) => port(input, "input"),
-            Field::Output(output) => port(output, "output"),
-            Field::Parameter(parameter) => json!({
-                "name": parameter.name, "type": parameter.port_type.name(), "attrs": "editable",
-                "defaultValue": parameter.default, "description": parameter.description,
-            }),
-        });
-        let fields: Vec<Value> = fields.collect();
-        let known = expected["fields"].as_array().unwrap();
-        assert_eq!(&fields[..known.len()], known, "{name}");
-        // What was added is no port that a designer would have to join.
-        assert!(fields[known.len()..].iter().all(|field| field["attrs"] == "editable"), "{name}");
-        assert_eq!(spec.family(), expected["family"], "{name}");
-        assert_eq!(spec.description(), expected["description"], "{name}");
-    }
-}
-
-#[test]
 fn a_network_is_trained_kept_and_used_on_vectors() {
     let folder = tempfile::tempdir().unwrap();
     recording(folder.path());
@@ -204,8 +166,13 @@ fn a_network_is_trained_kept_and_used_on_vectors() {
     let accuracy: f64 = lines[1].strip_prefix("Validation Accuracy: ").unwrap().parse().unwrap();
     assert!(accuracy > 0.9, "{text}");
     assert_eq!(lines[2], "No. of Training Samples: 40");
-    assert!(lines[3].starts_with("Confusion Matrix"), "{text}");
-    let counts = lines[4..].iter().flat_map(|line| line.split_once(": ").unwrap().1.split(' '));
+    assert_eq!(lines[3], "Confusion Matrix:");
+    let cells: Vec<Vec<&str>> =
+        lines[4..].iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(cells[0], ["true", "\\", "predicted", "1", "2,3"]);
+    assert_eq!((cells[1][0], cells[2][0], cells.len()), ("1", "2,3", 3));
+    assert!(lines[4..].iter().all(|line| line.len() == lines[4].len()), "{text}");
+    let counts = cells[1..].iter().flat_map(|row| &row[1..]);
     assert_eq!(counts.map(|n| n.parse::<u32>().unwrap()).sum::<u32>(), 20);
     assert!(!text.contains('<'));
 
@@ -417,7 +384,10 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
 
     let labeling = |labels: Value| ("FeatureLabeling", json!({"Labels": labels}));
     assert!(fails(labeling(json!("")), &[3]).contains("no class is given"));
-    assert!(fails(labeling(json!(["1", "2,x"])), &[3]).contains("entry 2: \"x\" is no event id"));
+    assert!(
+        fails(labeling(json!(["1", "2,x"])), &[3])
+            .contains("entry 2: \"x\" is neither an event id")
+    );
     assert!(fails(labeling(json!(["7", "8"])), &[3]).contains("the vectors have 1, 2, 3"));
 
     let layer = |values| ("NeuralNetworkLayer", values);
@@ -513,4 +483,60 @@ fn a_workflow_of_the_python_systems_designer_runs_unchanged() {
     assert!(ran.text(classifier).contains("\nNo. of Training Samples: 75\n"));
     let Display::File(file) = ran.display(save) else { panic!("no file") };
     assert_eq!(&*file.name, "model.onnx");
+}
+
+/// Whether each of the 60 vectors is of the second class: they come event by event.
+fn truth() -> impl Iterator<Item = bool> {
+    (0..60).map(|vector| vector >= 20)
+}
+
+#[test]
+fn features_in_volts_are_learnt_where_they_are_scaled_and_said_not_to_be_where_not() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let train = |standardize: &str| {
+        let values = json!({"Number of Classes": "2", "Number of Epochs": "60",
+                            "Standardize": standardize});
+        let blocks = [
+            provider(),
+            ("EpochExtraction", json!({})),
+            ("WindowedMeans", json!({})),
+            ("FeatureLabeling", json!({"Labels": ["1", "2,3"]})),
+            layer(8, "relu", "0"),
+            layer(2, "softmax", "0"),
+            ("NeuralNetworkClassifier", values),
+            ("SaveModel", json!({})),
+            ("Predict", json!({})),
+        ];
+        let edges = [(1, 2), (2, 3), (3, 4), (5, 6), (6, 7), (4, 7), (7, 8), (7, 9), (4, 9)];
+        let (sender, events) = mpsc::channel::<Event>();
+        let options = RunOptions {
+            listener: Some(Arc::new(sender)),
+            files: Some(FileRoots::new(folder.path())),
+            ..RunOptions::default()
+        };
+        let ran = run_with(&document(&blocks, &edges), options);
+        let lines = events.into_iter().filter_map(|event| match event {
+            Event::BlockLog { line, .. } => Some(line.to_string()),
+            _ => None,
+        });
+        (ran.text(7), lines.collect::<Vec<_>>(), ran.output(9, 0))
+    };
+    let accuracy = |text: &str| -> f64 {
+        let line = text.lines().next().unwrap().strip_prefix("Training Accuracy: ").unwrap();
+        line.parse().unwrap()
+    };
+    let (unscaled, told, _) = train("");
+    assert!(accuracy(&unscaled) < 0.9, "{unscaled}");
+    let hint = told.iter().find(|line| line.contains("stayed at chance")).unwrap();
+    assert!(hint.contains("Standardize"), "{hint}");
+
+    let (scaled, told, predicted) = train("true");
+    assert!(accuracy(&scaled) > 0.9, "{scaled}");
+    assert!(!told.iter().any(|line| line.contains("chance")), "{told:?}");
+    // The model takes features as they are.
+    let Predicted::List(classes) = predicted else { panic!("{predicted:?}") };
+    let classes = classes.iter().map(|class| class == &Predicted::Integer(1));
+    let right = classes.zip(truth()).filter(|(predicted, truth)| predicted == truth);
+    assert!(right.count() > 54);
 }

@@ -6,7 +6,7 @@ use crate::support::eeg_support;
 
 use std::path::Path;
 
-use eeg_support::{json, number, numbers, reference, same_bits, strings};
+use eeg_support::{json, number, numbers, read_as_mne, reference, same_bits, strings};
 use eeg_workflow_core::eeg::{EventError, Recording, read};
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ fn oddities_read_as_in_mne_or_better() {
         compared += 1;
         let twin = READ_NONETHELESS.iter().find(|(odd, _)| odd == name);
         match (expected.get("error"), twin) {
-            (None, _) => check_quirk(&read(&path).unwrap(), expected, name),
+            (None, _) => check_quirk(&read_as_mne(&path).unwrap(), expected, name),
             (Some(_), Some((_, twin))) => {
                 let expected = match name.as_str() {
                     "bv_quirks/duplicate_names.vhdr" => {
@@ -141,10 +141,10 @@ fn oddities_read_as_in_mne_or_better() {
                     "bv_mne/test_comma-test.vhdr" => renamed(&quirks[*twin], &[(3, "F4,foo")]),
                     _ => quirks[*twin].clone(),
                 };
-                check_quirk(&read(&path).unwrap(), &expected, name);
+                check_quirk(&read_as_mne(&path).unwrap(), &expected, name);
             }
             (Some(_), None) => {
-                let error = read(&path).unwrap_err().to_string();
+                let error = read_as_mne(&path).unwrap_err().to_string();
                 assert!(error.contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
                 let culprit = match name.as_str() {
                     "bv_quirks/channel_missing.vhdr" => "Ch3",
@@ -173,7 +173,7 @@ fn whole_recordings_read_as_in_mne() {
         let expected = json(&folder.join("expected").join(format!("{name}.json")));
         let path = folder.join(expected["file"].as_str().unwrap());
         let raw = &expected["raw"];
-        let recording = read(&path).unwrap();
+        let recording = read_as_mne(&path).unwrap();
         check_info(&recording, raw, name);
         assert_eq!(recording.info().highpass, number(&raw["header_highpass_hz"]), "{name}");
         assert_eq!(recording.info().lowpass, number(&raw["header_lowpass_hz"]), "{name}");

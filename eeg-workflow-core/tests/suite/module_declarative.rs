@@ -1,5 +1,4 @@
 //! Declarative modules: presets and sub-workflows as blocks, installed and run.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::{lab, needs, zips};

@@ -1,5 +1,4 @@
 //! The library of archives on disk: what is installed stays, what is refused leaves nothing.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::zips;

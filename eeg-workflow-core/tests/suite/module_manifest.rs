@@ -1,5 +1,4 @@
 //! Manifests of declarative modules: what is wrong in them, and where.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::{lab, zips};
@@ -137,7 +136,7 @@ fn mistakes_in_a_manifest_are_told_with_their_place() {
                 json!({"module": ARITHMETIC, "type": "Constant", "values": {"constant value": "abc"}}),
             ),
             "/blocks/0/preset/values",
-            "parameter \"constant value\": \"abc\" is no NUMBER",
+            "parameter \"constant value\": \"abc\" is not a valid NUMBER",
         ),
         (
             workflow(&[("extra", json!(1))]),

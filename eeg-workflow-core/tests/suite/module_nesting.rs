@@ -1,6 +1,5 @@
 //! Composed blocks inside composed blocks: how deep and how large they may be, and which of them
 //! failed.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::{lab, zips};

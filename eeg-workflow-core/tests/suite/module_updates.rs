@@ -1,6 +1,5 @@
 //! Archives that depend on each other: loaded, installed, replaced and removed in any order; and
 //! whose names are whose.
-#![cfg(feature = "builtin")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::zips;

@@ -1,5 +1,5 @@
 //! The blocks of Arithmetic, each native or in Python, in every combination. Needs a `python3`.
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::python_lab;

@@ -1,5 +1,5 @@
 //! Blocks in Python: what they get, what they give, and what they show. Needs a `python3`.
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::python_lab;

@@ -1,6 +1,6 @@
 //! Recordings between native blocks and blocks in Python without mne or numpy: what they get, and
 //! what of it is refused when they give it back. Needs a `python3`.
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::{eeg_support, python_lab};

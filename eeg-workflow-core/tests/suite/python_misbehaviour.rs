@@ -1,6 +1,6 @@
 //! Blocks in Python that misbehave: each fails alone, with a message that says what happened, and
 //! leaves nothing behind. Needs a `python3`.
-#![cfg(all(feature = "python", feature = "builtin", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use crate::support::python_lab;

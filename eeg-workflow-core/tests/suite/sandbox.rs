@@ -1,5 +1,5 @@
 //! What confined code can reach and what not, tried with the machine's Python.
-#![cfg(all(feature = "python", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::sandbox_support;

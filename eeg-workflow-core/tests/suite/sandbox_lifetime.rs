@@ -1,5 +1,5 @@
 //! How confined processes start, work within their limits, and end with all they have started.
-#![cfg(all(feature = "python", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use crate::support::sandbox_support;

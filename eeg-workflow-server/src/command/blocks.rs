@@ -17,7 +17,8 @@ pub(crate) fn main(options: &BlocksOptions) -> ExitCode {
 
 fn list(options: &BlocksOptions) -> Result<(), Failure> {
     let modules = AvailableModules::open(&options.modules, &Interrupt::listen()?)?;
-    let types: Vec<BlockType<'_>> = modules.view.modules().flat_map(block_types).collect();
+    let types: Vec<BlockType<'_>> =
+        modules.view.modules().flat_map(|module| block_types(module, true)).collect();
     if options.json {
         return print_json(&types);
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use eeg_workflow_core::engine::Run;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::exit;
 use crate::command::failure::Failure;
+use crate::command::stop_signals::StopSignals;
 use crate::sync::lock;
 
 /// Listens for SIGINT, SIGTERM and SIGHUP from when it is made to the end of the program.
@@ -25,23 +25,17 @@ struct State {
 impl Interrupt {
     pub(crate) fn listen() -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let (mut interrupt, mut terminate, mut hangup) = {
+        let mut signals = {
             let _inside = runtime.enter();
-            let [interrupt, terminate, hangup] =
-                [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-                    .map(signal);
-            (interrupt?, terminate?, hangup?)
+            StopSignals::listen()?
         };
         let this = Self::default();
         let shared = this.clone();
         std::thread::Builder::new().name("interrupt".into()).spawn(move || {
             runtime.block_on(async {
                 loop {
-                    tokio::select! {
-                        _ = interrupt.recv() => shared.interrupted(),
-                        _ = terminate.recv() => shared.interrupted(),
-                        _ = hangup.recv() => shared.interrupted(),
-                    }
+                    signals.next().await;
+                    shared.interrupted();
                 }
             });
         })?;

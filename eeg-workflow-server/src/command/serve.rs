@@ -2,27 +2,34 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
-use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
+use eeg_workflow_core::job::{
+    JobError, JobOptions, JobProblem, JobService, Retention, SqliteStore,
+};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::cli::{ServeOptions, exit};
+use crate::cli::{ServeOptions, exit, seconds};
+use crate::command::open_files;
+use crate::command::stop_signals::StopSignals;
 use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
-use crate::http::accounts::{Accounts, Origins};
+use crate::http::accounts::Accounts;
+use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
-use crate::http::health::DatabaseCheck;
+use crate::http::health::Health;
 use crate::http::metrics::Metrics;
+use crate::http::per_user::PerUser;
 use crate::http::request_id::RequestIds;
-use crate::http::router;
+use crate::http::router::ListenerKind;
+use crate::http::routes;
+use crate::http::site::Site;
 use crate::http::state::{App, Limits};
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
@@ -36,10 +43,14 @@ const MAX_FORM: u64 = 64 * 1024;
 const LARGE_FORMS: usize = 8;
 /// Archives whose code is imported at once.
 const IMPORTS: usize = 4;
+/// Connections of which one address may have all, and those of the metrics.
+const FEW_CONNECTIONS: u64 = 64;
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// Threads for what waits for a disk. Jobs run elsewhere.
-const BLOCKING_THREADS: usize = 32;
+/// Threads at most for what waits for a disk, and requests of one user, each of which may need
+/// one, so that there are always some for others. Jobs run elsewhere.
+const BLOCKING_THREADS: usize = 512;
+const REQUESTS_OF_USER: usize = 256;
 /// The stack of those threads: none of them goes deep.
 const STACK: usize = 1 << 20;
 
@@ -71,52 +82,85 @@ pub(crate) fn main(options: ServeOptions) -> ExitCode {
 
 async fn serve(options: &ServeOptions) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = StopSignals::listen()?;
+    let files = open_files::raise_limit();
     let root = options.data_dir.clone().map_or_else(data_dir::default_root, Ok)?;
     let data = DataDir::open(root)?;
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(open(options, &data, stopping)?);
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
-    announce(&listener)?;
+    let listener = bind(options.listen).await?;
+    let metrics_listener = match options.metrics.metrics_listen {
+        Some(address) => {
+            let listener = bind(address).await?;
+            tracing::info!(address = %listener.local_addr()?, "metrics are served");
+            Some(listener)
+        }
+        None => None,
+    };
+    announce(&listener, app.accounts.admin_token().as_deref())?;
     tracing::info!(data = %data.root().display(), version = env!("CARGO_PKG_VERSION"), "started");
     // Says in the log how Python modules are confined; nobody waits for it.
     let python = app.python.clone();
     tokio::task::spawn_blocking(move || python.prepare());
+    tokio::spawn(chores::run(app.clone()));
 
-    let grace = seconds(options.grace);
-    let limits = ConnectionLimits {
-        connections: usize::try_from(options.max_connections)?,
-        head: seconds(options.head_timeout),
-        write: seconds(options.body_timeout),
-        head_bytes: MAX_HEAD_BYTES,
-        headers: MAX_HEADERS,
-    };
-    let mut serving = tokio::spawn(connection::serve(app.clone(), listener, limits, grace));
+    let limits = connection_limits(options, files)?;
+    if let Some(listener) = metrics_listener {
+        let few = usize::try_from(FEW_CONNECTIONS)?;
+        let limits = ConnectionLimits { connections: few, per_network: few, ..limits };
+        tokio::spawn(connection::serve(app.clone(), ListenerKind::Metrics, listener, limits));
+    }
+    let mut serving =
+        tokio::spawn(connection::serve(app.clone(), ListenerKind::Main, listener, limits));
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
         ended = &mut serving => return Err(ended.err().map_or_else(|| "no longer accepting connections".into(), Failure::from)),
     }
     tracing::info!("stopping");
     stop.send_replace(true);
     let shutdown = tokio::task::spawn_blocking({
         let app = app.clone();
-        move || app.jobs.shutdown(grace)
+        move || app.jobs.shutdown(limits.grace)
     });
     tokio::select! {
         results = async { tokio::join!(serving, shutdown) } => { results.0?; results.1??; }
-        // Told a second time: what is left is taken up at the next start.
-        _ = terminate.recv() => tracing::warn!("stopped at once"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+        // Told a second time: what is left is resumed at the next start.
+        () = signals.next() => tracing::warn!("stopped at once"),
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Opens the stores and starts the engine; unfinished jobs are taken up.
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    Ok(listener.map_err(|error| format!("cannot listen on {address}: {error}"))?)
+}
+
+/// How connections are served when this many files may be open for them.
+fn connection_limits(options: &ServeOptions, files: u64) -> Result<ConnectionLimits, Failure> {
+    let asked = options.connections.max_connections;
+    let connections = u64::from(asked).min(files).max(1);
+    if connections < u64::from(asked) {
+        tracing::warn!(connections, "the limit on open files allows fewer connections");
+    }
+    // A proxy's connections all come from its own address.
+    let per_network = match options.connections.max_connections_per_address {
+        Some(per_network) => per_network.into(),
+        None if options.site.behind_proxy => connections,
+        None => connections.min((connections / 2).max(FEW_CONNECTIONS)),
+    };
+    Ok(ConnectionLimits {
+        connections: usize::try_from(connections)?,
+        per_network: usize::try_from(per_network)?,
+        head: seconds(options.connections.head_timeout),
+        write: seconds(options.connections.body_timeout),
+        head_bytes: MAX_HEAD_BYTES,
+        headers: MAX_HEADERS,
+        grace: seconds(options.connections.grace),
+    })
+}
+
+/// Opens the stores and starts the engine; unfinished jobs are resumed.
 fn open(
     options: &ServeOptions,
     data: &DataDir,
@@ -150,63 +194,81 @@ fn open(
     }
     let library = Arc::new(library);
     let job_store = Arc::new(SqliteStore::open(data.jobs())?);
-    let max_running = usize::try_from(options.max_runs)?;
-    let jobs = JobService::open(
-        engine.clone(),
-        job_store.clone(),
-        library.clone(),
-        JobOptions {
-            artifacts: data.artifacts(),
-            files: Some(data.files()),
-            run_deadline: options.run_deadline.map(seconds),
-            block_deadline: options.block_deadline.map(seconds),
-            max_running,
-            // Nobody holds up all others.
-            max_running_per_owner: max_running.div_ceil(2),
-            ..JobOptions::default()
-        },
-    )?;
-    let token_lifetime = seconds(options.token_lifetime);
+    let jobs = job_options(options, data)?;
+    let jobs = JobService::open(engine.clone(), job_store.clone(), library.clone(), jobs)
+        .map_err(with_hint)?;
     Ok(App {
-        accounts: Accounts::open(&data.accounts(), token_lifetime)?,
+        accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
         job_store,
-        databases: [
-            ("the job store", DatabaseCheck::new(data.jobs())),
-            ("the accounts", DatabaseCheck::new(data.accounts())),
-        ],
+        health: Health::new(
+            data.root(),
+            [("the job store", data.jobs()), ("the accounts", data.accounts())],
+        ),
         engine,
         library,
         python,
         python_uploads: options.python_uploads,
         imports: Arc::new(Semaphore::new(IMPORTS)),
         files: UserFiles::open(data.files(), options.files_quota.0)?,
-        metrics: Metrics::new(router::labels()),
+        metrics: Metrics::new(routes::labels()),
+        has_metrics_listener: options.metrics.metrics_listen.is_some(),
+        metrics_for: options.metrics.metrics_for,
+        streams: PerUser::new(usize::try_from(options.connections.max_streams)?),
+        requests: PerUser::new(REQUESTS_OF_USER),
         limits: Limits {
             form: MAX_FORM,
             workflow: options.max_workflow.0,
             archive: limits,
             file: options.max_file.0,
-            idle: seconds(options.body_timeout),
+            idle: seconds(options.connections.body_timeout),
         },
         large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
-        origins: Origins::new(&options.origin),
-        behind_proxy: options.behind_proxy,
+        site: Site::new(&options.site),
+        chores: Notify::new(),
         stopping,
         request_ids: RequestIds::new()?,
     })
 }
 
-/// The one line on standard output: the address, for whoever started the server.
-fn announce(listener: &TcpListener) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{}", listener.local_addr()?)?;
-    out.flush()
+/// The settings of jobs. Whatever goes wrong with them is in the log.
+fn job_options(options: &ServeOptions, data: &DataDir) -> Result<JobOptions, Failure> {
+    let mut jobs = JobOptions::new(data.artifacts());
+    jobs.discard_foreign_artifacts = options.discard_foreign_artifacts;
+    jobs.files = Some(data.files());
+    jobs.run_deadline = options.run_deadline.map(seconds);
+    jobs.block_deadline = options.block_deadline.map(seconds);
+    jobs.max_running = usize::try_from(options.max_runs)?;
+    // Nobody holds up all others.
+    jobs.max_running_per_owner = jobs.max_running.div_ceil(2);
+    if let Some(count) = options.keep_jobs {
+        jobs.retention = Retention::of_jobs(usize::try_from(count)?);
+    }
+    jobs.on_problem = (|problem: &JobProblem| {
+        tracing::error!(error = with_causes(problem), "a problem with jobs");
+    })
+    .into();
+    Ok(jobs)
 }
 
-/// That many seconds, but no longer than the clocks of tokio and hyper can express: to them more
-/// than thirty years are for ever.
-fn seconds(count: u64) -> Duration {
-    const FOR_EVER: u64 = 30 * 365 * 24 * 3600;
-    Duration::from_secs(count.min(FOR_EVER))
+/// What an operator can do about it.
+fn with_hint(error: JobError) -> Failure {
+    let hint = match error {
+        JobError::ForeignArtifacts { .. } => " (--discard-foreign-artifacts)",
+        _ => "",
+    };
+    format!("{}{hint}", with_causes(&error)).into()
+}
+
+/// What whoever started the server reads on standard output: the address on the first line, and
+/// on a second one the administrator's token, if there is one. Both are written at once: the
+/// reader may close the pipe after the first.
+fn announce(listener: &TcpListener, admin_token: Option<&str>) -> io::Result<()> {
+    let mut lines = format!("listening on http://{}\n", listener.local_addr()?);
+    if let Some(token) = admin_token {
+        lines.push_str(&format!("register the administrator with adminToken={token}\n"));
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(lines.as_bytes())?;
+    out.flush()
 }

@@ -31,6 +31,8 @@ pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) file_name: Option<String>,
     pub(crate) content: Bytes,
+    /// Whether the content is the JSON text of something else than a string.
+    is_json: bool,
 }
 
 impl Form {
@@ -81,7 +83,7 @@ impl Form {
                 }
                 content = all.freeze();
             }
-            parts.push(Part { name, file_name, content });
+            parts.push(Part { name, file_name, content, is_json: false });
         }
         Ok(Self { parts, ..Self::default() })
     }
@@ -92,11 +94,13 @@ impl Form {
             name: name.into_owned(),
             file_name: None,
             content: value.into_owned().into(),
+            is_json: false,
         };
         Self { parts: pairs.map(part).collect(), ..Self::default() }
     }
 
-    /// A JSON object is a form too: texts as they are, anything else as its JSON text.
+    /// A JSON object is a form too: strings as they are, anything else as its JSON text. A member
+    /// that is null is not there.
     fn from_json(bytes: Bytes) -> Result<Self, Rejection> {
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -106,11 +110,14 @@ impl Form {
         })?;
         let mut parts = Vec::with_capacity(members.0.len());
         for (name, value) in members.0 {
-            let content = match serde_json::from_str::<String>(value.get()) {
-                Ok(text) => text.into(),
-                Err(_) => bytes.slice_ref(value.get().as_bytes()),
+            if value.get() == "null" {
+                continue;
+            }
+            let (content, is_json) = match serde_json::from_str::<String>(value.get()) {
+                Ok(text) => (text.into(), false),
+                Err(_) => (bytes.slice_ref(value.get().as_bytes()), true),
             };
-            parts.push(Part { name, file_name: None, content });
+            parts.push(Part { name, file_name: None, content, is_json });
         }
         Ok(Self { parts, json: Some(bytes), place: None })
     }
@@ -132,6 +139,32 @@ impl Form {
     /// As [`Form::text`], for a part that must be there.
     pub(crate) fn required(&self, name: &'static str) -> Result<&str, Rejection> {
         self.text(name)?.ok_or(Rejection::MissingField(name))
+    }
+
+    /// As [`Form::text`], where a number or an object in a JSON body is not meant: a password.
+    pub(crate) fn string(&self, name: &'static str) -> Result<Option<&str>, Rejection> {
+        if self.part(name).is_some_and(|part| part.is_json) {
+            return Err(Rejection::BadField { field: name, problem: "must be a string".into() });
+        }
+        self.text(name)
+    }
+
+    /// As [`Form::string`], for a part that must be there.
+    pub(crate) fn required_string(&self, name: &'static str) -> Result<&str, Rejection> {
+        self.string(name)?.ok_or(Rejection::MissingField(name))
+    }
+
+    /// Whether the part of this name says yes; no if it is not there.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Rejection> {
+        let Some(text) = self.text(name)? else { return Ok(false) };
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" => Ok(true),
+            "false" | "0" | "off" | "" => Ok(false),
+            _ => {
+                let problem = "is neither true nor false".into();
+                Err(Rejection::BadField { field: name, problem })
+            }
+        }
     }
 
     /// The whole body as it came, when it was JSON.

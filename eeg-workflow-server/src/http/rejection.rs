@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eeg_workflow_core::workflow::{Diagnostic, InvalidWorkflow};
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::http::response::{self, Response};
@@ -32,19 +32,42 @@ pub(crate) enum Rejection {
     /// Spelt as clients know it.
     #[error("user exsists")]
     UserExists,
+    #[error("this account is disabled")]
+    AccountDisabled,
+    #[error("only administrators may do this")]
+    NotAdmin,
+    #[error("registration is closed")]
+    RegistrationClosed,
+    #[error("registration needs an invitation: ask whoever runs the server for one")]
+    InvitationNeeded,
+    #[error("the invitation has been used, has expired, or is for another e-mail address")]
+    InvitationRefused,
+    #[error("the administrator's token is wrong or has been used")]
+    AdminTokenRefused,
     #[error("too many attempts, try again in {} s", seconds(*.0))]
     TooManyAttempts(Duration),
     #[error("the server is busy, try again in {} s", seconds(*.0))]
     Busy(Duration),
     #[error("requests that change something are not taken from the page of another site")]
     ForeignOrigin,
+    #[error(
+        "this server is not known by the name \"{0}\"; whoever runs it can allow the name with \
+         --origin or --allowed-host"
+    )]
+    UnknownHost(String),
 
-    #[error("a request names its host once, in the header \"Host\"")]
+    #[error("a request must name its host exactly once, in the header \"Host\"")]
     BadHost,
+    #[error("the only transfer coding known here is \"chunked\"")]
+    UnknownCoding,
     #[error("there is nothing at this address")]
     NoSuchPath,
     #[error("the method {method} is not allowed here")]
     MethodNotAllowed { method: String, allow: String },
+    #[error("there is no such user")]
+    NoSuchUser,
+    #[error("there is no such session")]
+    NoSuchSession,
     #[error("there is no such job")]
     NoSuchJob,
     #[error("there is no such file")]
@@ -95,6 +118,10 @@ pub(crate) enum Rejection {
 
     #[error("you have {0} unfinished jobs: wait until some of them have ended")]
     TooManyJobs(usize),
+    #[error("you have {0} event streams open: close some of them")]
+    TooManyStreams(usize),
+    #[error("you have {0} requests in progress: wait until some of them are answered")]
+    TooManyRequests(usize),
     #[error("the server is shutting down")]
     ShuttingDown,
     /// Something that the server depends on is not in order.
@@ -117,7 +144,14 @@ impl Rejection {
             | Self::WrongCredentials
             | Self::WrongPassword
             | Self::UserExists
+            | Self::AccountDisabled
+            | Self::NotAdmin
+            | Self::RegistrationClosed
+            | Self::InvitationNeeded
+            | Self::InvitationRefused
+            | Self::AdminTokenRefused
             | Self::ForeignOrigin
+            | Self::UnknownHost(_)
             | Self::CodeNotAllowed(_)
             | Self::ModuleExists(_) => StatusCode::FORBIDDEN,
             Self::InvalidToken
@@ -134,18 +168,23 @@ impl Rejection {
             | Self::BadCode { .. } => StatusCode::BAD_REQUEST,
             Self::UserGone
             | Self::NoSuchPath
+            | Self::NoSuchUser
+            | Self::NoSuchSession
             | Self::NoSuchJob
             | Self::NoSuchFile
             | Self::NoSuchModule(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } | Self::OverQuota(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyAttempts(_) | Self::TooManyJobs(_) | Self::Busy(_) => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::TooManyAttempts(_)
+            | Self::TooManyJobs(_)
+            | Self::TooManyStreams(_)
+            | Self::TooManyRequests(_)
+            | Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ShuttingDown | Self::NoPython(_) | Self::Unhealthy(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -184,6 +223,8 @@ impl Rejection {
             Self::TooManyAttempts(wait) | Self::Busy(wait) => {
                 Some((RETRY_AFTER, seconds(*wait).to_string()))
             }
+            // What follows on the connection may be the rest of such a request.
+            Self::BadHost | Self::UnknownCoding => Some((CONNECTION, "close".into())),
             Self::RangeNotSatisfiable(size) => Some((CONTENT_RANGE, format!("bytes */{size}"))),
             _ => None,
         }

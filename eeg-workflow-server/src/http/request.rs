@@ -12,7 +12,7 @@ use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestId;
 use crate::http::state::App;
 
-/// Forms of up to so many bytes never wait for a place.
+/// Forms of up to this number of bytes never wait for a place.
 const SMALL_FORM: u64 = 64 * 1024;
 
 /// A request whose address has matched a route.
@@ -68,7 +68,7 @@ impl Call {
         Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
     }
 
-    /// Reads a body of at most so many bytes as a form, whatever of the known types it has.
+    /// Reads a body of at most `limit` bytes as a form, whatever of the known types it has.
     /// Few large ones are held in memory at once: others wait.
     pub(crate) async fn form(self, app: &App, limit: u64) -> Result<Form, Rejection> {
         let media_type = self.media_type();

@@ -1,22 +1,23 @@
 //! What every handler works with.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eeg_workflow_core::engine::Engine;
 use eeg_workflow_core::job::{JobService, SqliteStore};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
-use hyper::HeaderMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::cli::PythonUploads;
-use crate::http::accounts::{Accounts, Origins};
-use crate::http::health::DatabaseCheck;
+use crate::cli::access::MetricsFor;
+use crate::http::accounts::Accounts;
+use crate::http::health::Health;
 use crate::http::metrics::Metrics;
+use crate::http::per_user::PerUser;
 use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestIds;
+use crate::http::site::Site;
 use crate::http::user_files::UserFiles;
 use crate::python::Python;
 
@@ -26,8 +27,8 @@ pub(crate) struct App {
     pub(crate) jobs: JobService,
     /// The same store that the job service has, for its figures.
     pub(crate) job_store: Arc<SqliteStore>,
-    /// Checks of the databases of jobs and of accounts.
-    pub(crate) databases: [(&'static str, DatabaseCheck); 2],
+    /// Whether the databases are in order.
+    pub(crate) health: Health,
     pub(crate) engine: Engine,
     pub(crate) library: Arc<ModuleLibrary>,
     /// What the library runs Python modules with.
@@ -37,12 +38,21 @@ pub(crate) struct App {
     pub(crate) imports: Arc<Semaphore>,
     pub(crate) files: UserFiles,
     pub(crate) metrics: Metrics,
+    /// Whether metrics are served by a listener of their own.
+    pub(crate) has_metrics_listener: bool,
+    /// Who may read them at the main one.
+    pub(crate) metrics_for: MetricsFor,
+    /// Event streams that are open.
+    pub(crate) streams: Arc<PerUser>,
+    /// Requests of users that are being answered.
+    pub(crate) requests: Arc<PerUser>,
     pub(crate) limits: Limits,
     /// Places for large forms, which are held in memory.
     pub(crate) large_forms: Arc<Semaphore>,
-    pub(crate) origins: Origins,
-    /// Whether the last address in `X-Forwarded-For` is the client's.
-    pub(crate) behind_proxy: bool,
+    /// The names and pages that are the server's own.
+    pub(crate) site: Site,
+    /// Notified when there are chores for users who were disabled or deleted.
+    pub(crate) chores: Notify,
     /// Becomes true when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) request_ids: RequestIds,
@@ -87,16 +97,6 @@ impl App {
         let place = timeout(self.limits.idle, places.clone().acquire_owned()).await;
         let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
         place.map_err(Rejection::unavailable)
-    }
-
-    /// Where a request comes from.
-    pub(crate) fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        if !self.behind_proxy {
-            return peer;
-        }
-        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-        last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
     }
 }
 

@@ -174,6 +174,14 @@ impl UserFiles {
         Ok(())
     }
 
+    /// Removes all files of a user.
+    pub(crate) fn remove_all(&self, user: OwnerId) -> io::Result<()> {
+        match fs::remove_dir_all(self.folder(user)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes that the user may still add, when a file of this name is replaced.
     pub(crate) fn free(&self, user: OwnerId, name: Option<&FileName>) -> Result<u64, Rejection> {
         let replaced = name.map_or(0, |name| self.size(user, name));

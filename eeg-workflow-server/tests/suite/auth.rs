@@ -33,6 +33,15 @@ fn an_account_is_made_once_whatever_the_case_of_its_address() {
         (400, "the field \"username\" is missing")
     );
 
+    for wrong in ["1", "true", "{}", "[\"secret\"]"] {
+        let body = format!(r#"{{"email": "a@b.c", "username": "a", "password": {wrong}}}"#);
+        let reply = server.post("/api/users/register").json(body).send();
+        assert_eq!(reply.error(), "the field \"password\" must be a string", "{wrong}");
+    }
+    let body = r#"{"email": "a@b.c", "username": "a", "password": null}"#;
+    let reply = server.post("/api/users/register").json(body).send();
+    assert_eq!(reply.error(), "the field \"password\" is missing");
+
     let body = r#"{"email": "jürgen@EXAMPLE.org", "password": "pässwörd"}"#;
     let login = server.post("/api/users/login").json(body).send();
     assert_eq!(login.status, 200);

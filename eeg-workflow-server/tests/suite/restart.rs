@@ -3,6 +3,7 @@
 
 use crate::support::common;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use common::Server;
@@ -86,9 +87,12 @@ fn a_terminated_server_lets_requests_finish_and_leaves_jobs_to_the_next_one() {
 fn a_server_that_is_stopped_takes_no_more_connections_and_ends_at_once_when_idle() {
     let mut server = Server::start(&[]);
     let idle = std::net::TcpStream::connect(&server.address).unwrap();
+    let mut half = std::net::TcpStream::connect(&server.address).unwrap();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: lo").unwrap();
+    assert_eq!(server.get("/healthz").send().status, 200);
     let started = Instant::now();
     assert!(server.terminate().success());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(std::net::TcpStream::connect(&server.address).is_err());
-    drop(idle);
+    drop((idle, half));
 }

@@ -331,3 +331,30 @@ fn the_block_types_are_listed_as_designers_know_them() {
         assert!(found, "not as recorded: {recorded}");
     }
 }
+
+#[test]
+fn block_types_are_listed_with_help_on_request() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    let types = |path: &str| -> Vec<Value> {
+        let reply = server.post(path).token(&token).send();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        serde_json::from_str(&reply.text()).unwrap()
+    };
+    assert!(types("/api/workflow/initialize").iter().all(|one| one.get("help").is_none()));
+    for one in types("/api/workflow/initialize?help=true") {
+        assert!(one["help"].as_str().is_some_and(|help| !help.is_empty()), "{one}");
+        for field in one["fields"].as_array().unwrap() {
+            assert!(field["help"].as_str().is_some_and(|help| !help.is_empty()), "{one}: {field}");
+        }
+        if one["name"] == "FeatureLabeling" {
+            let input = &one["fields"][0];
+            assert_eq!(
+                (&input["type"], &input["otherTypes"][0]),
+                (&"EPOCHS".into(), &"FeatureVector".into())
+            );
+        }
+    }
+    let refused = server.post("/api/workflow/initialize?help=perhaps").token(&token).send();
+    assert_eq!(refused.status, 400);
+}

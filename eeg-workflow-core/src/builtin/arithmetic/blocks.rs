@@ -15,8 +15,10 @@ pub(super) struct Constant(BlockSpec);
 
 impl Constant {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("Constant").with_family("Constant");
-        let spec = spec.required_parameter("constant value", PortType::NUMBER, "10", "");
+        let spec = BlockSpec::new("Constant").with_family("Constant").with_help("A number");
+        let spec = spec
+            .required_parameter("constant value", PortType::NUMBER, "10", "")
+            .described("The number");
         Self(spec.output_with("output", PortType::NUMBER, 1..=1))
     }
 }
@@ -47,9 +49,10 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    pub(super) fn new(name: &str, family: &str, apply: Apply) -> Self {
+    pub(super) fn new(name: &str, family: &str, help: &str, apply: Apply) -> Self {
         let spec = BlockSpec::new(name)
             .with_family(family)
+            .with_help(help)
             .input("num1", PortType::NUMBER, 1..=1)
             .input("num2", PortType::NUMBER, 1..=1)
             .output_with("output", PortType::NUMBER, 1..=1);

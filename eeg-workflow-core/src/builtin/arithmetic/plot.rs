@@ -17,9 +17,14 @@ pub(super) struct Plot(BlockSpec);
 
 impl Plot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("Plot").with_family("Graph");
-        let spec = spec.required_parameter("function equation", PortType::STRING, "x", "");
-        Self(spec.required_parameter("range", PortType::NUMBER, "100", ""))
+        let spec = BlockSpec::new("Plot").with_family("Graph").with_help("Draws a function of x");
+        let spec = spec
+            .required_parameter("function equation", PortType::STRING, "x", "")
+            .described("An expression in x, such as x**2 + sin(x)");
+        Self(
+            spec.required_parameter("range", PortType::NUMBER, "100", "")
+                .described("n: x goes from -n to n - 1, and to n where n is not a whole number"),
+        )
     }
 }
 
@@ -32,21 +37,32 @@ impl Block for Plot {
         let text = cx.text("function equation");
         let expression = Expression::parse(&text)
             .map_err(|error| BlockError::parameter("function equation", error))?;
-        let end = cx.float("range")?.filter(|end| end.is_finite() && *end != 0.0);
-        let end =
-            end.ok_or_else(|| BlockError::parameter("range", "must be a number other than 0"))?;
+        let range = cx.float("range")?.filter(|range| range.is_finite() && *range != 0.0);
+        let range =
+            range.ok_or_else(|| BlockError::parameter("range", "must be a number other than 0"))?;
+        let (start, end) = interval(range);
 
         let last = f64::from(POINTS - 1);
-        let x: Vec<f64> = (0..POINTS).map(|i| end * (f64::from(i) / last)).collect();
+        let x: Vec<f64> = (0..POINTS)
+            .map(|i| f64::from(i) / last)
+            .map(|part| start * (1.0 - part) + end * part)
+            .collect();
         let y = expression.evaluate(&x);
         if !y.iter().any(|y| y.is_finite()) {
-            cx.log(format!("{} has no finite value from 0 to {end}", text.trim()));
+            cx.log(format!("{} has no finite value from {start} to {end}", text.trim()));
         }
         let title = shortened(text.trim());
         let chart = LineChart { title: &title, x_label: "x", y_label: "y", x: &x, y: &y };
         let png = chart.draw(SIZE.0, SIZE.1, Format::Png).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(Display::graph("plot.png", png)))
     }
+}
+
+/// Where x begins and ends: for a whole number n at -n and n - 1, as Python's `range(-n, n)` does;
+/// for any other at -n and n.
+fn interval(range: f64) -> (f64, f64) {
+    let n = range.abs();
+    (-n, if n.fract() == 0.0 { n - 1.0 } else { n })
 }
 
 /// The text on one line, cut where it would not fit.

@@ -13,7 +13,9 @@ pub(super) struct ChannelNames(BlockSpec);
 
 impl ChannelNames {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("ChannelNames").with_family("PreProcessing");
+        let spec = BlockSpec::new("ChannelNames")
+            .with_family("PreProcessing")
+            .with_help("Lists the names of the channels");
         Self(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1))
     }
 }
@@ -37,6 +39,7 @@ impl ChannelSelection {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("ChannelSelection")
             .with_family("PreProcessing")
+            .with_help("Keeps the selected channels only, in the order of the selection")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(CHANNELS, PortType::STRING_ARRAY, "", "Select channel");
         Self(spec.output(EEG_DATA, PortType::EEG_DATA))
@@ -53,6 +56,7 @@ impl Block for ChannelSelection {
         let names = super::channels(cx, CHANNELS, recording.channel_names());
         let picked = recording.pick_channels(&names);
         let picked = picked.map_err(|error| BlockError::parameter(CHANNELS, error))?;
+        super::non_finite::tell(cx, &picked, "they are passed on");
         let text = shape(&picked);
         Ok(Outputs::one(Value::object(picked)).show(Display::text(text)))
     }

@@ -1,10 +1,11 @@
 //! The blocks that cut recordings into epochs and average these.
 
+use super::non_finite;
 use super::{EEG_DATA, EPOCHS_PORT};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
-use crate::eeg::{EpochError, EpochOptions, Epochs, Recording, Repeated};
+use crate::eeg::{ArtefactLimits, EpochError, EpochOptions, Epochs, Recording, Repeated};
 
 const PRE: &str = "PreStimulus onset";
 const POST: &str = "PostStimulus onset";
@@ -23,12 +24,33 @@ impl EpochExtraction {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochExtraction")
             .with_family("PreProcessing")
+            .with_help("Cuts out what is around each event, as mne.Epochs")
             .input(EEG_DATA, PortType::EEG_DATA, 1..=1)
             .parameter(PRE, PortType::NUMBER, "-0.2", "")
+            .described("Start of an epoch in seconds from its event")
             .parameter(POST, PortType::NUMBER, "0.5", "")
-            .parameter(BASELINE_START, PortType::STRING, "None", "None means beginning of the data")
-            .parameter(BASELINE_END, PortType::STRING, "0", "None means end of the data")
-            .parameter(EVENT_ID, PortType::STRING, "None", "None means all the events")
+            .described("End of an epoch in seconds from its event")
+            .parameter(
+                BASELINE_START,
+                PortType::STRING,
+                "None",
+                "None means beginning of the data",
+            )
+            .described("In seconds from the event; None means the start of the epoch")
+            .parameter(
+                BASELINE_END,
+                PortType::STRING,
+                "0",
+                "None means end of the data",
+            )
+            .described("In seconds from the event; None means the end of the epoch")
+            .parameter(
+                EVENT_ID,
+                PortType::STRING,
+                "None",
+                "None means all the events",
+            )
+            .described("Ids or descriptions, separated by commas; None means all events")
             .output(EPOCHS_PORT, PortType::EPOCHS)
             .parameter(
                 BASELINE,
@@ -40,7 +62,7 @@ impl EpochExtraction {
                 REJECT,
                 PortType::BOOLEAN,
                 "true",
-                "Whether epochs that overlap an annotation BAD... are dropped",
+                "Whether epochs are dropped that overlap an annotation whose description begins with BAD",
             )
             .parameter(
                 KEEP_FIRST,
@@ -77,6 +99,10 @@ impl Block for EpochExtraction {
         };
         tell_ambiguous(cx, &recording, options.events.as_deref().unwrap_or_default());
         let epochs = Epochs::extract(&recording, &options).map_err(culprit)?;
+        // Other than in MNE, which keeps them. A recording of integers has none.
+        let can_have = recording.non_finite_counts().iter().any(|count| *count > 0);
+        let epochs =
+            if can_have { epochs.without_artefacts(ArtefactLimits::default()) } else { epochs };
         log_dropped(cx, &epochs, &recording);
         let (n, channels, samples) = epochs.shape();
         let text = format!("({n}, {channels}, {samples})");
@@ -184,6 +210,7 @@ impl EpochAveraging {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("EpochAveraging")
             .with_family("PreProcessing")
+            .with_help("The mean of the epochs, or of those of each event")
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(EPOCHS_PORT, PortType::EPOCHS);
         Self(spec.parameter(
@@ -202,6 +229,7 @@ impl Block for EpochAveraging {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
+        non_finite::tell_epochs(cx, &epochs, "so has the average");
         let problem = |error| BlockError::input(EPOCHS_PORT, error);
         if cx.boolean(PER_CONDITION) {
             let averages = epochs.averages().map_err(problem)?;

@@ -5,15 +5,21 @@ mod channels;
 mod epochs;
 mod events;
 mod filter;
+#[cfg(feature = "learn")]
 mod learn;
+mod non_finite;
+#[cfg(feature = "plots")]
 mod plot;
 mod provider;
 mod rejection;
 mod signal;
+#[cfg(feature = "plots")]
 mod spectrum;
 
 use crate::block::{BlockError, Context, Number, Object, PortType, Value};
-use crate::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
+use crate::eeg::{Epochs, Evoked, Recording};
+#[cfg(feature = "learn")]
+use crate::eeg::{FeatureVectors, Model};
 use crate::module::{Module, RegistryError};
 
 /// The module, its block types in the order in which designers list them.
@@ -29,16 +35,20 @@ pub fn module() -> Result<Module, RegistryError> {
         .block(epochs::EpochExtraction::new())?
         .block(epochs::EpochAveraging::new())?
         .block(filter::Filter::new())?;
-    let module = learn::original(module)?
-        .block(plot::EpochPlot::new())?
-        .block(plot::EegPlotBlock::new())?
+    #[cfg(feature = "learn")]
+    let module = learn::original(module)?;
+    #[cfg(feature = "plots")]
+    let module = module.block(plot::EpochPlot::new())?.block(plot::EegPlotBlock::new())?;
+    let module = module
         .block(filter::Notch::new())?
         .block(signal::ReReference::new())?
         .block(signal::Resample::new())?
-        .block(rejection::ArtifactRejection::new())?
-        .block(spectrum::PowerSpectrum::new())?
-        .block(plot::ErpPlot::new())?;
-    learn::added(module)
+        .block(rejection::ArtifactRejection::new())?;
+    #[cfg(feature = "plots")]
+    let module = module.block(spectrum::PowerSpectrum::new())?.block(plot::ErpPlot::new())?;
+    #[cfg(feature = "learn")]
+    let module = learn::added(module)?;
+    Ok(module)
 }
 
 /// The port that recordings come in by and go out of.
@@ -71,6 +81,10 @@ objects! {
     Recording: "EEGData", EEG_DATA;
     Epochs: "EPOCHS", EPOCHS;
     Evoked: "EPOCHS", EPOCHS;
+}
+
+#[cfg(feature = "learn")]
+objects! {
     FeatureVectors: "FeatureVector", FEATURE_VECTOR;
     Model: "trained model", MODEL;
 }
@@ -101,7 +115,7 @@ fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, Block
 }
 
 /// The channels that a parameter lists: each entry as a whole where a channel is called so, else
-/// its parts between commas.
+/// its parts between commas. `all` stands for all of them, `None` for none.
 fn channels<'a>(
     cx: &Context<'_>,
     parameter: &str,
@@ -119,7 +133,15 @@ fn channels<'a>(
         let parts = entry.split(',').map(|part| part.trim().to_owned());
         parts.filter(|part| !part.is_empty()).collect()
     };
-    entries.into_iter().flat_map(parts).collect()
+    let named: Vec<String> = entries.into_iter().flat_map(parts).collect();
+    match named.as_slice() {
+        [only] if present.contains(&only.as_str()) => named,
+        [only] if only.eq_ignore_ascii_case("all") => {
+            present.iter().map(|name| (*name).to_owned()).collect()
+        }
+        [only] if only == "None" => Vec::new(),
+        _ => named,
+    }
 }
 
 /// The numbers of a list.

@@ -18,7 +18,9 @@ pub(super) struct EegPlotBlock(BlockSpec);
 
 impl EegPlotBlock {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EEGPlot").with_family("Visualization");
+        let spec = BlockSpec::new("EEGPlot")
+            .with_family("Visualization")
+            .with_help("Every channel of a recording over time, in µV and seconds");
         Self(with_format(spec.input(EEG_DATA, PortType::EEG_DATA, 1..=1)))
     }
 }
@@ -31,6 +33,7 @@ impl Block for EegPlotBlock {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let recording = inputs.object::<Recording>(EEG_DATA)?;
+        super::non_finite::tell(cx, &recording, "nothing is drawn there");
         let picture =
             EegPlot::default().draw(&recording, format).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(shown("eeg", format, picture)))
@@ -42,7 +45,10 @@ pub(super) struct EpochPlot(BlockSpec);
 
 impl EpochPlot {
     pub(super) fn new() -> Self {
-        let spec = BlockSpec::new("EpochPlot").with_family("Visualization");
+        let spec = BlockSpec::new("EpochPlot").with_family("Visualization").with_help(
+            "Epochs as an image with their mean below, in µV and \
+                        seconds, or an average, channel by channel",
+        );
         Self(with_format(spec.input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)))
     }
 }
@@ -56,6 +62,7 @@ impl Block for EpochPlot {
         let format = format(cx)?;
         let value = inputs.take(EPOCHS_PORT)?;
         let picture = if let Some(epochs) = value.downcast_ref::<Epochs>() {
+            super::non_finite::tell_epochs(cx, epochs, "there is no mean where they are");
             plot_epochs(not_empty(epochs)?, format)
         } else if let Some(evoked) = value.downcast_ref::<Evoked>() {
             plot_evoked(evoked, format)
@@ -93,6 +100,7 @@ impl Block for ErpPlot {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
+        super::non_finite::tell_epochs(cx, &epochs, "there is no mean where they are");
         let names = super::channels(cx, CHANNELS, epochs.channel_names());
         let picture = plot_erp(not_empty(&epochs)?, &names, format);
         let picture = picture.map_err(|error| match error {

@@ -6,11 +6,12 @@ use super::{EEG_DATA, shape};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value, Volatility,
 };
-use crate::eeg::formats::{EventOptions, EventSource, read_with_notes};
+use crate::eeg::formats::{EventOptions, EventSource, NewSegments, read_with_notes};
 
 const FILE: &str = "EEG File";
 const EVENTS: &str = "Events";
 const MASK: &str = "Trigger Mask";
+const SEGMENTS: &str = "New Segments";
 
 /// Reads the recording that the parameter `EEG File` names, by any file of its set, and shows
 /// its shape.
@@ -22,15 +23,19 @@ impl OfflineDataProvider {
             "Select only the \".eeg\" file, but folder must contain \".vhdr\" and \".vmrk\" files";
         let spec = BlockSpec::new("OfflineDataProvider")
             .with_family("DataProvider")
+            .with_help("Reads a recording: BrainVision, EDF(+) or BDF(+)")
             .with_volatility(Volatility::Versioned)
             .required_parameter(FILE, PortType::FILE, "", hint);
         let events = "Where events come from: 'both', 'annotations' or 'triggers'";
         let mask = "Bits of trigger channels that count, as a number such as 65535 (without the status \
                     bits of BioSemi); None means all";
+        let segments = "What markers New Segment are: 'seams', which no filter and no epoch reaches over, \
+                        or 'events'";
         let spec = spec
             .output(EEG_DATA, PortType::EEG_DATA)
             .parameter(EVENTS, PortType::STRING, "both", events)
-            .parameter(MASK, PortType::NUMBER, "None", mask);
+            .parameter(MASK, PortType::NUMBER, "None", mask)
+            .parameter(SEGMENTS, PortType::STRING, "seams", segments);
         Self(spec)
     }
 }
@@ -44,7 +49,11 @@ impl Block for OfflineDataProvider {
         let path = cx.file(FILE)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         // The header is its owner's upload: the files it names must lie beside it.
-        let events = EventOptions { source: source(cx)?, trigger_mask: mask(cx)? };
+        let events = EventOptions {
+            source: source(cx)?,
+            trigger_mask: mask(cx)?,
+            new_segments: segments(cx)?,
+        };
         let reading = read_with_notes(&path, folder, events).map_err(|error| {
             // Whoever runs the workflow knows the file by its name; where the folder is on this
             // machine is not theirs to know.
@@ -68,6 +77,17 @@ fn source(cx: &Context<'_>) -> Result<EventSource, BlockError> {
         other => {
             let problem = format!("\"{other}\" is not one of both, annotations, triggers");
             Err(BlockError::parameter(EVENTS, problem))
+        }
+    }
+}
+
+fn segments(cx: &Context<'_>) -> Result<NewSegments, BlockError> {
+    match cx.text(SEGMENTS).trim().to_ascii_lowercase().as_str() {
+        "" | "none" | "seams" => Ok(NewSegments::Seams),
+        "events" => Ok(NewSegments::Events),
+        other => {
+            let problem = format!("\"{other}\" is neither seams nor events");
+            Err(BlockError::parameter(SEGMENTS, problem))
         }
     }
 }

@@ -32,7 +32,8 @@ pub enum EventNumbering {
     Ordinal,
     /// The number that a BrainVision marker carries (`Stimulus/S 12` → 12, `Response/R  1` →
     /// 1001, `Optic/O  1` → 2001, `Event/254` → 254, `New Segment/` → 99999,
-    /// `SyncStatus/Sync On` → 99998), and 10001, 10002 … in code-point order for the rest.
+    /// `SyncStatus/Sync On` → 99998), that of a trigger line, which is the whole description, and
+    /// 10001, 10002 … in code-point order for the rest.
     BrainVision,
     /// The description is the number: that of a trigger line. 1, 2, 3 … in code-point order for
     /// any others, numbers of triggers left out.
@@ -125,6 +126,10 @@ fn brainvision_id(description: &str) -> Option<i32> {
         "New Segment/" => return Some(99_999),
         "SyncStatus/Sync On" => return Some(99_998),
         _ => {}
+    }
+    // Markers have a slash.
+    if !description.is_empty() && description.bytes().all(|b| b.is_ascii_digit()) {
+        return description.parse().ok();
     }
     let tail = description.char_indices().rev().nth(2).map_or(0, |(at, _)| at);
     let (kind, digits) = description.split_at_checked(tail)?;

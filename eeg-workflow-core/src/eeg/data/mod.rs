@@ -17,3 +17,4 @@ pub use evoked::Evoked;
 pub use recording::{Channel, ChannelKind, Info, Recording, RecordingError};
 pub use samples::{Encoding, StoredSamples, StoredSamplesError};
 pub use timestamp::Timestamp;
+pub(super) use triggers::is_trigger_name;

@@ -285,8 +285,8 @@ impl Recording {
         }
     }
 
-    /// How many samples of each channel are not numbers. Reads only samples that can be such.
-    pub fn nan_counts(&self) -> Vec<usize> {
+    /// How many samples of each channel are NaN or infinite. Reads only samples that can be such.
+    pub fn non_finite_counts(&self) -> Vec<usize> {
         let integers = match &self.samples {
             Samples::Stored(stored) => stored.holds_integers(),
             Samples::Volts(_) => false,
@@ -295,10 +295,10 @@ impl Recording {
             return vec![0; self.channels().len()];
         }
         let count = |channel: usize| match &self.samples {
-            Samples::Volts(volts) => volts.row(channel).iter().filter(|v| v.is_nan()).count(),
+            Samples::Volts(volts) => volts.row(channel).iter().filter(|v| !v.is_finite()).count(),
             Samples::Stored(stored) => {
                 let values = stored.channel(channel).unwrap_or_default();
-                values.iter().filter(|v| v.is_nan()).count()
+                values.iter().filter(|v| !v.is_finite()).count()
             }
         };
         (0..self.channels().len()).into_par_iter().map(count).collect()

@@ -5,6 +5,16 @@ use std::collections::HashSet;
 use super::annotation::to_microsecond;
 use super::{Annotation, ChannelKind, Event, EventNumbering, Events, Recording};
 
+/// Whether a channel of this name holds the numbers of triggers and not a signal: the names that
+/// recorders, MNE and BIDS give such channels, in any letter case, with a number behind them or not.
+pub(in crate::eeg) fn is_trigger_name(name: &str) -> bool {
+    const NAMES: [&str; 9] =
+        ["status", "trigger", "triggers", "trig", "stim", "sti", "event", "events", "ttl"];
+    let name = name.trim().to_ascii_lowercase();
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit() || " -_".contains(c));
+    NAMES.contains(&word)
+}
+
 impl Recording {
     /// The events of a trigger line: wherever its value rises, to that value. As MNE's
     /// `find_events(raw, stim_channel, shortest_event=1)`: fractions are cut off, the sign does
@@ -44,6 +54,7 @@ impl Recording {
         };
         rows.into_iter().map(annotation).collect()
     }
+
     /// The annotations that are not events of a trigger line: what a program that reads the line
     /// by itself is to be told beside it.
     pub(crate) fn annotations_beside_triggers(&self) -> Vec<&Annotation> {

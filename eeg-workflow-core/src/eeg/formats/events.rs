@@ -7,14 +7,27 @@ use crate::eeg::data::{Annotation, ChannelKind, EventNumbering, Recording, is_ma
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EventSource {
-    /// Annotations and trigger channels together. The markers of BrainVision files are its triggers,
-    /// so that a trigger channel beside them is not read.
+    /// Annotations and trigger channels together. Recorders of BrainVision files write a marker for
+    /// each trigger: a trigger within a sample of a marker is that marker's.
     #[default]
     Both,
     /// Annotations or markers only.
     Annotations,
     /// Trigger channels only. Marks of bad data and of seams stay.
     Triggers,
+}
+
+/// What the markers `New Segment` of BrainVision files are, which recorders write where a recording
+/// goes on after a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum NewSegments {
+    /// Seams: `BAD boundary` and `EDGE boundary` take their place, so that no filter and no epoch
+    /// reaches over a pause, and they are not events.
+    #[default]
+    Seams,
+    /// Events like any other markers, over which the data run on: what MNE makes of them.
+    Events,
 }
 
 /// How the events of a file are found.
@@ -25,6 +38,8 @@ pub struct EventOptions {
     /// The bits of trigger channels that count, all without it: `mask` of MNE's `find_events`.
     /// BioSemi's status bits are left out by 65535.
     pub trigger_mask: Option<u32>,
+    /// What the markers `New Segment` are.
+    pub new_segments: NewSegments,
 }
 
 impl EventOptions {
@@ -43,9 +58,7 @@ impl EventOptions {
             .filter(|(_, channel)| channel.kind == ChannelKind::Stim)
             .map(|(place, channel)| (place, channel.name.clone()))
             .collect();
-        let unread = self.source == EventSource::Annotations
-            || (self.source == EventSource::Both && markers);
-        if lines.is_empty() || unread {
+        if lines.is_empty() || self.source == EventSource::Annotations {
             return Reading { recording, notes };
         }
         let mut annotations = recording.annotations().to_vec();
@@ -55,8 +68,16 @@ impl EventOptions {
         let described = annotations.iter().filter(|a| !is_mark(&a.description)).count();
         let mut found = Vec::new();
         for (line, name) in lines {
-            let triggers = recording.triggers(line, self.trigger_mask);
+            let mut triggers = recording.triggers(line, self.trigger_mask);
             found.push(format!("{} in trigger channel {name:?}", triggers.len()));
+            if markers {
+                let step = 1.5 / recording.sfreq();
+                triggers.retain(|trigger| {
+                    let near = annotations.partition_point(|a| a.onset < trigger.onset - step);
+                    let mut near = annotations.iter().skip(near);
+                    !near.next().is_some_and(|marker| marker.onset < trigger.onset + step)
+                });
+            }
             annotations.extend(triggers);
         }
         notes.push(format!("events: {described} in annotations, {}", found.join(", ")));

@@ -10,6 +10,7 @@
 pub mod brainvision;
 pub mod edf;
 mod events;
+mod notes;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 use self::brainvision::{DataError, HeaderError, MarkerError};
 use self::edf::EdfError;
-pub use self::events::{EventOptions, EventSource};
+pub use self::events::{EventOptions, EventSource, NewSegments};
+use self::notes::Notes;
 use crate::eeg::data::{Recording, RecordingError};
 use crate::huge_pages;
 
@@ -33,7 +35,7 @@ pub struct Format {
     /// From the first bytes of a file: how sure it is that the file has this format, 0 meaning
     /// that it has not. The format with the highest score reads the file.
     score: fn(start: &[u8]) -> u8,
-    read: fn(path: &Path, files: &Files) -> Result<Reading, ReadError>,
+    read: fn(path: &Path, files: &Files, events: EventOptions) -> Result<Reading, ReadError>,
 }
 
 impl Format {
@@ -106,14 +108,14 @@ pub fn read_with_notes(
 ) -> Result<Reading, ReadError> {
     let folder = folder.canonicalize().map_err(|source| io_error(folder, source))?;
     let mut reading = read_with(path, &Files { folder: Some(folder) }, events)?;
-    let counts = reading.recording.nan_counts();
+    let mut notes = Notes::default();
+    let counts = reading.recording.non_finite_counts();
     for (channel, count) in reading.recording.channels().iter().zip(counts) {
         if count > 0 {
-            let note =
-                format!("channel {:?} has {count} samples that are not numbers", channel.name);
-            reading.notes.push(note);
+            notes.add(&channel.name, format!("{count} samples are NaN or infinite"));
         }
     }
+    reading.notes.extend(notes.into_sentences());
     Ok(reading)
 }
 
@@ -122,7 +124,7 @@ fn read_with(path: &Path, files: &Files, events: EventOptions) -> Result<Reading
     let by_start = start.as_ref().ok().and_then(|start| Format::of_start(start));
     if let Some(format) = by_start.or_else(|| Format::of_name(path)) {
         // Of a set of files the one that is named need not be there.
-        return Ok(events.apply((format.read)(path, files)?));
+        return Ok(events.apply((format.read)(path, files, events)?));
     }
     start?;
     Err(ReadError::UnknownFormat { path: path.to_owned() })

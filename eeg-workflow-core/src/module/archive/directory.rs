@@ -60,7 +60,7 @@ fn central_names(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A name that is there twice, for the message.
 pub(super) fn first_duplicate(bytes: &[u8]) -> String {
-    let mut seen = rustc_hash::FxHashSet::default();
+    let mut seen = foldhash::HashSet::default();
     let twice = central_names(bytes).find(|name| !seen.insert(*name));
     String::from_utf8_lossy(twice.unwrap_or_default()).into_owned()
 }

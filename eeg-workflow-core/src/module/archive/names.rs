@@ -1,6 +1,6 @@
 //! The names of an archive and of its entries.
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{ArchiveError, ArchiveLimits};
@@ -61,7 +61,7 @@ pub(super) fn is_ignored(path: &str) -> bool {
 
 /// All names so far by their [folded](folded) form, each with its spelling and whether it is a folder.
 #[derive(Default)]
-pub(super) struct Names(FxHashMap<String, (String, bool)>);
+pub(super) struct Names(HashMap<String, (String, bool)>);
 
 impl Names {
     /// Adds a path and the folders above it.

@@ -8,7 +8,7 @@ mod sub_workflow;
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use foldhash::{HashMap, HashSet};
 
 pub use manifest::ManifestError;
 use manifest::{BlockType, Declaration, Implementation, Manifest};
@@ -35,12 +35,12 @@ const MAX_INNER_BLOCKS: u64 = 10_000;
 pub(super) fn modules(
     archive: &Archive,
     outside: &dyn Catalog,
-) -> Result<(Vec<Module>, FxHashSet<String>), ManifestError> {
+) -> Result<(Vec<Module>, HashSet<String>), ManifestError> {
     let mut builder = Builder {
-        own: Own { archive: &archive.name, modules: FxHashMap::default(), outside },
-        pending: FxHashMap::default(),
+        own: Own { archive: &archive.name, modules: HashMap::default(), outside },
+        pending: HashMap::default(),
         path: Vec::new(),
-        outside: FxHashSet::default(),
+        outside: HashSet::default(),
     };
     let mut order = Vec::new();
     for module in archive.written_in(ModuleKind::Declarative) {
@@ -88,7 +88,7 @@ pub(super) fn modules(
 
 /// The names of the modules outside of an archive that its manifests name; of those that cannot
 /// be read, none.
-pub(super) fn modules_named(archive: &Archive) -> FxHashSet<String> {
+pub(super) fn modules_named(archive: &Archive) -> HashSet<String> {
     let manifests = archive.written_in(ModuleKind::Declarative).filter_map(|module| {
         let bytes = module.files.get("module.json").filter(|bytes| bytes.len() <= MAX_BYTES)?;
         Manifest::read(bytes).ok()
@@ -105,11 +105,11 @@ pub(super) fn modules_named(archive: &Archive) -> FxHashSet<String> {
 
 struct Builder<'a> {
     own: Own<'a>,
-    pending: FxHashMap<BlockType, Pending>,
+    pending: HashMap<BlockType, Pending>,
     /// The block types that are being made, each for the one before it.
     path: Vec<BlockType>,
     /// The modules outside that are used.
-    outside: FxHashSet<String>,
+    outside: HashSet<String>,
 }
 
 struct Pending {
@@ -152,7 +152,7 @@ impl Builder<'_> {
 /// What the blocks of an archive see: those of it that are made already, and those outside.
 struct Own<'a> {
     archive: &'a str,
-    modules: FxHashMap<String, FxHashMap<String, Arc<dyn Block>>>,
+    modules: HashMap<String, HashMap<String, Arc<dyn Block>>>,
     outside: &'a dyn Catalog,
 }
 

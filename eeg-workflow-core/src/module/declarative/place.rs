@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::block::json::pointer_token;
 use crate::workflow::Diagnostic;
 
 /// The maximum length of a list in a manifest.
@@ -42,7 +43,7 @@ impl<'a> Place<'a> {
 
     /// The pointer of something in this value.
     pub(super) fn pointer_to(&self, key: &str) -> String {
-        format!("{}/{}", self.pointer, key.replace('~', "~0").replace('/', "~1"))
+        format!("{}/{}", self.pointer, pointer_token(key))
     }
 
     /// An object that has no other fields than these.

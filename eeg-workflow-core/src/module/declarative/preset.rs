@@ -100,6 +100,8 @@ pub(super) fn to_json(value: &Value) -> Json {
             Json::Object(entries.iter().map(|(key, v)| (text(key), to_json(v))).collect())
         }
         // No parameter holds arrays or objects.
-        Value::None | Value::Array(_) | Value::Object(_) => Json::Null,
+        Value::None | Value::Object(_) => Json::Null,
+        #[cfg(feature = "arrays")]
+        Value::Array(_) => Json::Null,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use foldhash::{HashMap, HashSet};
 use serde_json::{Map, Value as Json};
 
 use super::manifest::{BlockType, InnerPort, SubWorkflow};
@@ -14,7 +14,7 @@ use crate::block::{
 };
 use crate::engine::{Keep, nested};
 use crate::workflow::{
-    BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, Plan, Severity, Workflow,
+    BlockId, BlockIndex, Code, Diagnostic, InvalidWorkflow, OpenInput, OpenPlan, Severity, Workflow,
 };
 
 /// Runs a workflow with the block's inputs and parameters put where the manifest says.
@@ -45,7 +45,7 @@ struct Target {
 
 /// The block types that a document names, as it names them.
 #[derive(Default)]
-struct Used(FxHashMap<String, FxHashMap<String, Arc<dyn Block>>>);
+struct Used(HashMap<String, HashMap<String, Arc<dyn Block>>>);
 
 impl Catalog for Used {
     fn find(&self, module: &str, block_type: &str) -> Result<&Arc<dyn Block>, NotFound> {
@@ -57,7 +57,7 @@ impl Catalog for Used {
 impl Used {
     /// A block is as volatile as the most volatile of its inner blocks, and waits for them.
     fn characterise(&self, spec: BlockSpec) -> BlockSpec {
-        let specs = || self.0.values().flat_map(FxHashMap::values).map(|block| block.spec());
+        let specs = || self.0.values().flat_map(HashMap::values).map(|block| block.spec());
         let least = specs().map(BlockSpec::volatility).max_by_key(|class| match class {
             Volatility::Pure => 0,
             Volatility::Versioned => 1,
@@ -107,7 +107,7 @@ impl SubWorkflowBlock {
     }
 
     /// Plans with the defaults.
-    fn check(&self, pointer: &str, empty: &FxHashSet<(BlockId, String)>) -> Result<(), Problem> {
+    fn check(&self, pointer: &str, empty: &HashSet<(BlockId, String)>) -> Result<(), Problem> {
         let defaults = self.spec.parameters().iter().map(|parameter| parameter.default.clone());
         let counts: Vec<u32> = self.spec.inputs().iter().map(|port| port.cardinality.min).collect();
         let Err(mut invalid) = self.plan(defaults, &counts) else { return Ok(()) };
@@ -129,7 +129,7 @@ impl SubWorkflowBlock {
         &self,
         values: impl Iterator<Item = Json>,
         counts: &[u32],
-    ) -> Result<Plan, InvalidWorkflow> {
+    ) -> Result<OpenPlan, InvalidWorkflow> {
         let mut document = self.document.clone();
         for (targets, value) in self.parameters.iter().zip(values) {
             for target in targets {
@@ -178,8 +178,8 @@ impl Block for SubWorkflowBlock {
         let report = nested::run(cx, &plan, feeds, Keep::Outputs(kept), None)?;
 
         if let Some((block, error)) = report.failures().into_iter().next() {
-            let name = plan.block(block).map_or("", |block| block.spec().name());
-            let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
+            let name = report.plan().block(block).map_or("", |block| block.spec().name());
+            let id = report.plan().id(block).map(ToString::to_string).unwrap_or_default();
             let inner = format!("inner block {id} ({name})");
             let message = format!("{inner}: {error}");
             let details = format!("{inner}: {}", error.details());
@@ -204,14 +204,14 @@ impl InnerPort {
 }
 
 /// A spec with parameters, where their values go, and which of those places are empty.
-type Declared = (BlockSpec, Vec<Vec<Target>>, FxHashSet<(BlockId, String)>);
+type Declared = (BlockSpec, Vec<Vec<Target>>, HashSet<(BlockId, String)>);
 
 /// The document's blocks and their specs, while a block is made.
 struct Inside<'a> {
     workflow: &'a SubWorkflow,
     catalog: &'a dyn Catalog,
     /// The blocks' positions by their ids.
-    index: FxHashMap<BlockId, BlockIndex>,
+    index: HashMap<BlockId, BlockIndex>,
 }
 
 impl<'a> Inside<'a> {
@@ -229,16 +229,17 @@ impl<'a> Inside<'a> {
     /// Declares the inputs.
     fn inputs(&self, mut spec: BlockSpec) -> Result<(BlockSpec, Vec<Vec<Target>>), Problem> {
         let mut inputs = Vec::new();
-        let mut fed = FxHashSet::default();
+        let mut fed = HashSet::default();
         for input in &self.workflow.inputs {
             let targets = self.targets(&input.at, Self::input)?;
             let Some((_, first)) = targets.first() else { continue };
             let port_type = input.port_type.as_ref().unwrap_or(&first.port_type).clone();
             let Cardinality { min, max } = first.cardinality;
             let (min, max) = input.card.unwrap_or((min, max));
-            for (target, Port { port_type: inside, cardinality, .. }) in &targets {
-                let problem = if !port_type.fits(inside) {
-                    format!("{port_type} does not fit the input's {inside}")
+            for (target, port) in &targets {
+                let cardinality = port.cardinality;
+                let problem = if !port.takes(&port_type) {
+                    format!("{port_type} does not fit the input's {}", port.types())
                 } else if min < cardinality.min || max > cardinality.max {
                     format!("the input takes {cardinality} edges, not {min}-{max}")
                 } else if !fed.insert((target.block, target.index)) {
@@ -248,7 +249,12 @@ impl<'a> Inside<'a> {
                 };
                 return Err(target.inner.problem(problem));
             }
+            let derived = input.port_type.is_none();
             spec = spec.input(&input.name, port_type, min..=max);
+            if derived {
+                spec = first.other_types.iter().cloned().fold(spec, BlockSpec::or_type);
+                spec = spec.described(&first.help);
+            }
             inputs.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, inputs))
@@ -258,7 +264,7 @@ impl<'a> Inside<'a> {
     /// they may have to be filled in before it can be planned.
     fn parameters(&self, mut spec: BlockSpec) -> Result<Declared, Problem> {
         let mut parameters = Vec::new();
-        let mut empty = FxHashSet::default();
+        let mut empty = HashSet::default();
         for parameter in &self.workflow.parameters {
             let targets = self.targets(&parameter.at, Self::parameter)?;
             let Some((first, inside)) = targets.first() else { continue };
@@ -270,13 +276,9 @@ impl<'a> Inside<'a> {
                 empty.extend(places.map(|inner| (inner.block.clone(), inner.name.clone())));
             }
             let required = targets.iter().any(|(_, parameter)| parameter.required);
-            spec = spec.with_parameter(Parameter {
-                name: parameter.name.clone(),
-                port_type,
-                default,
-                description: parameter.description.clone(),
-                required,
-            });
+            let (name, description) = (parameter.name.clone(), parameter.description.clone());
+            let declared = Parameter::new(name, port_type, default, description);
+            spec = spec.with_parameter(Parameter { required, ..declared });
             parameters.push(targets.into_iter().map(|(target, _)| target).collect());
         }
         Ok((spec, parameters, empty))

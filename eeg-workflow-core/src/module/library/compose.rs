@@ -196,7 +196,7 @@ pub(super) fn in_order_of_dependency<T>(
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let is_ready = |(i, (_, named)): (usize, &(T, _))| {
-            let named: &rustc_hash::FxHashSet<String> = named;
+            let named: &foldhash::HashSet<String> = named;
             let others = waiting.iter().enumerate().filter(|(other, _)| *other != i);
             let mut folders = others.flat_map(|(_, (item, _))| &archive_of(item).modules);
             !folders.any(|module| named.iter().any(|name| folder_of(name) == module.name))

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::sync::Mutex;
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::block::FileRoots;
-#[cfg(feature = "builtin")]
+#[cfg(feature = "eeg")]
 use crate::eeg::formats::brainvision::files_named_by;
 
 /// A file that a block may read: where it is, and its path below the folder of files.
@@ -56,7 +56,7 @@ pub(super) fn set_of(source: &Path, name: &str) -> Vec<StagedFile> {
 }
 
 /// Without the EEG library nobody knows what a header names.
-#[cfg(not(feature = "builtin"))]
+#[cfg(not(feature = "eeg"))]
 fn files_named_by(_header: &Path) -> Vec<PathBuf> {
     Vec::new()
 }
@@ -67,7 +67,7 @@ pub(super) struct StagedFolder {
     folder: PathBuf,
     /// Whether the files must be readable for other users of the system.
     for_others: bool,
-    links: Mutex<FxHashMap<PathBuf, (PathBuf, usize)>>,
+    links: Mutex<HashMap<PathBuf, (PathBuf, usize)>>,
 }
 
 /// Keeps links in their folder.

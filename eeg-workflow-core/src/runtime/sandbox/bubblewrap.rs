@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -128,6 +129,9 @@ impl Bubblewrap {
     pub(super) fn command(&self, launch: &Launch<'_>) -> Result<Command, SandboxError> {
         let mut command = Command::new(&self.program);
         command.env_clear().current_dir("/").args(self.walls());
+        // A signal of the terminal, which is for the host, does not end it; what is confined has
+        // a session of its own.
+        command.process_group(0);
         let readable = shown(launch.readable)?;
         let shown: Vec<&Path> =
             readable.iter().map(PathBuf::as_path).chain([launch.scratch]).collect();

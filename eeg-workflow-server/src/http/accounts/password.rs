@@ -1,62 +1,88 @@
-//! Password hashes: Argon2id, on threads that may take their time, and few at once.
+//! Password hashes: Argon2id, on threads that may take their time, few at once, in turn.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use eeg_workflow_core::block::OwnerId;
 
+use crate::http::network::Network;
 use crate::http::rejection::Rejection;
+use crate::http::turns::{Turn, Turns};
 
 /// What OWASP recommends: 19 MiB of memory, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// So many hashes are computed at once.
+/// Hashes that are computed at once.
 const AT_ONCE: usize = 2;
-/// So many more wait for their turn; others are told to come again.
-const WAITING: usize = 64;
+/// Requests that wait for a hash; others are told to come again.
+const MAX_WAITING: usize = 512;
+const MAX_WAITING_PER_CLAIMANT: usize = 32;
+
+/// Who has a hash computed: each of these has a turn of its own, so that a flood of one sort, or
+/// from one network, keeps nobody else waiting for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Claimant {
+    /// Somebody who wants an account.
+    Newcomer(Network),
+    /// Somebody who names an account that was never used from this network, or does not exist.
+    Stranger(Network),
+    /// Somebody who names an account that was used from this network before.
+    Regular(Network, OwnerId),
+}
 
 /// Computes and checks password hashes.
 pub(crate) struct Passwords {
-    slots: Semaphore,
-    queue: Semaphore,
+    turns: Arc<Turns<Claimant>>,
 }
+
+/// The right to compute one hash.
+pub(crate) struct HashTurn(#[expect(dead_code, reason = "held for its drop")] Turn<Claimant>);
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { slots: Semaphore::new(AT_ONCE), queue: Semaphore::new(AT_ONCE + WAITING) }
+        Self { turns: Turns::new(AT_ONCE, MAX_WAITING, MAX_WAITING_PER_CLAIMANT) }
     }
 
+    /// Waits for the right to compute a hash.
+    pub(crate) async fn turn(&self, claimant: Claimant) -> Result<HashTurn, Rejection> {
+        let turn = self.turns.take(claimant).await;
+        turn.map(HashTurn).map_err(|_| Rejection::Busy(Duration::from_secs(5)))
+    }
+}
+
+impl HashTurn {
     /// The hash of a password, with a salt of its own, in the PHC text form.
-    pub(crate) async fn hash(&self, password: String) -> Result<String, Rejection> {
-        let _turn = self.turn().await?;
-        let task = tokio::task::spawn_blocking(move || hash(&password));
-        task.await.map_err(Rejection::unavailable)?
+    pub(crate) async fn hash(self, password: String) -> Result<String, Rejection> {
+        self.compute(move || hash(&password)).await
     }
 
     /// Whether the password is the one of this hash. Without a hash it takes as long, so that
-    /// the time does not tell whether there is such a user. `check` is asked once more when
-    /// the turn has come.
+    /// the time does not tell whether there is such a user.
     pub(crate) async fn verify(
-        &self,
+        self,
         password: String,
         hash: Option<String>,
-        check: impl FnOnce() -> Result<(), Rejection>,
     ) -> Result<bool, Rejection> {
-        let _turn = self.turn().await?;
-        check()?;
-        let task = tokio::task::spawn_blocking(move || match hash {
+        self.compute(move || match hash {
             Some(hash) => is_right(&password, &hash),
             None => self::hash(&password).map(|_| false),
-        });
-        task.await.map_err(Rejection::unavailable)?
+        })
+        .await
     }
 
-    async fn turn(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Rejection> {
-        let place = self.queue.try_acquire();
-        let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(5)))?;
-        let slot = self.slots.acquire().await.map_err(Rejection::unavailable)?;
-        Ok((place, slot))
+    /// The turn lasts as long as the computation, also when nobody waits for it any more.
+    async fn compute<T: Send + 'static>(
+        self,
+        task: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
+    ) -> Result<T, Rejection> {
+        let task = tokio::task::spawn_blocking(move || {
+            let result = task();
+            drop(self);
+            result
+        });
+        task.await.map_err(Rejection::unavailable)?
     }
 }
 

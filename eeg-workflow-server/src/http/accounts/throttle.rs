@@ -1,44 +1,45 @@
-//! Slows down the guessing of passwords: each failure beyond the first few doubles the time
-//! that the account, and the address that guesses, must wait.
+//! Slows down guessing at one account from one network: each failure beyond the first few
+//! doubles the wait. Others' failures keep nobody out of an account.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::account_store::email_key;
+use crate::http::network::Network;
 use crate::http::rejection::Rejection;
 use crate::sync::lock;
 
 /// Failures that cost no waiting.
-const FREE_PER_ACCOUNT: u32 = 5;
-const FREE_PER_ADDRESS: u32 = 20;
-/// Short enough that nobody can lock another one's account for long.
+const FREE: u32 = 5;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Failures are forgotten after this time without another one.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(15 * 60);
-/// When so many accounts and addresses are known, old ones are dropped.
-const MAX_ENTRIES: usize = 50_000;
+/// With more pairs than this, old ones are dropped.
+const MAX_PAIRS: usize = 50_000;
 
-/// What attempts are counted by.
+/// An account and a network from which somebody tries to log in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    Account(String),
-    Address(IpAddr),
+pub(crate) struct Pair {
+    email_key: String,
+    network: Network,
 }
 
-/// The keys of an attempt on this account from this address.
-pub(crate) fn keys(email: &str, client: IpAddr) -> [Key; 2] {
-    let address = match client.to_canonical() {
-        // Whoever has one IPv6 address has a whole network of them.
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 => v4,
-    };
-    [Key::Account(super::store::email_key(email)), Key::Address(address)]
+impl Pair {
+    pub(crate) fn new(email: &str, network: Network) -> Self {
+        Self { email_key: email_key(email), network }
+    }
+
+    pub(crate) fn network(&self) -> Network {
+        self.network
+    }
 }
 
+/// The failed attempts of each pair.
 #[derive(Default)]
-pub(crate) struct Throttle(Mutex<HashMap<Key, Failures>>);
+pub(crate) struct Throttle(Mutex<HashMap<Pair, Failures>>);
 
+#[derive(Clone, Copy)]
 struct Failures {
     count: u32,
     last: Instant,
@@ -46,12 +47,8 @@ struct Failures {
 
 impl Failures {
     /// How long to wait from the last failure.
-    fn wait(&self, key: &Key) -> Duration {
-        let free = match key {
-            Key::Account(_) => FREE_PER_ACCOUNT,
-            Key::Address(_) => FREE_PER_ADDRESS,
-        };
-        match self.count.checked_sub(free) {
+    fn wait(self) -> Duration {
+        match self.count.checked_sub(FREE) {
             None => Duration::ZERO,
             Some(beyond) => Duration::from_secs(1 << beyond.min(10)).min(LONGEST_WAIT),
         }
@@ -59,66 +56,61 @@ impl Failures {
 }
 
 impl Throttle {
-    /// Refuses the attempt while one of its keys must wait.
-    pub(crate) fn check(&self, keys: &[Key; 2]) -> Result<(), Rejection> {
-        let entries = lock(&self.0);
-        let left = |key: &Key| {
-            let failures = entries.get(key)?;
-            failures.wait(key).checked_sub(failures.last.elapsed()).filter(|left| !left.is_zero())
-        };
-        match keys.iter().filter_map(left).max() {
+    /// Refuses an attempt while its pair must wait.
+    pub(crate) fn check(&self, pair: &Pair) -> Result<(), Rejection> {
+        let failures = lock(&self.0).get(pair).copied();
+        let left = failures.map(|failures| failures.wait().saturating_sub(failures.last.elapsed()));
+        match left.filter(|left| !left.is_zero()) {
             Some(left) => Err(Rejection::TooManyAttempts(left)),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn failed(&self, keys: &[Key; 2]) {
+    pub(crate) fn failed(&self, pair: Pair) {
+        let mut pairs = lock(&self.0);
+        if pairs.len() >= MAX_PAIRS {
+            pairs.retain(|_, failures| failures.last.elapsed() < FORGOTTEN_AFTER);
+        }
+        if pairs.len() >= MAX_PAIRS {
+            pairs.clear();
+        }
         let now = Instant::now();
-        let mut entries = lock(&self.0);
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, failures| failures.last.elapsed() < FORGOTTEN_AFTER);
+        let failures = pairs.entry(pair).or_insert(Failures { count: 0, last: now });
+        if failures.last.elapsed() > FORGOTTEN_AFTER {
+            failures.count = 0;
         }
-        if entries.len() >= MAX_ENTRIES {
-            entries.clear();
-        }
-        for key in keys {
-            let failures = entries.entry(key.clone()).or_insert(Failures { count: 0, last: now });
-            if failures.last.elapsed() > FORGOTTEN_AFTER {
-                failures.count = 0;
-            }
-            failures.count = failures.count.saturating_add(1);
-            failures.last = now;
-        }
+        *failures = Failures { count: failures.count.saturating_add(1), last: now };
     }
 
-    /// Forgets the account's failures; the address may be guessing at other accounts.
-    pub(crate) fn succeeded(&self, keys: &[Key; 2]) {
-        let mut entries = lock(&self.0);
-        entries.retain(|key, _| !(matches!(key, Key::Account(_)) && keys.contains(key)));
+    pub(crate) fn succeeded(&self, pair: &Pair) {
+        lock(&self.0).remove(pair);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
-    fn the_waiting_doubles_with_each_failure_and_has_an_end() {
-        let account = Key::Account("a".into());
-        let wait = |count| Failures { count, last: Instant::now() }.wait(&account).as_secs();
+    fn the_wait_doubles_with_each_failure_and_has_an_end() {
+        let wait = |count| Failures { count, last: Instant::now() }.wait().as_secs();
         assert_eq!([4, 5, 6, 7, 20, u32::MAX].map(wait), [0, 1, 2, 4, 60, 60]);
     }
 
     #[test]
-    fn a_success_forgets_the_account_but_not_the_address() {
+    fn failures_from_one_network_concern_that_account_and_network_only() {
         let throttle = Throttle::default();
-        let keys = keys("A@example.org ", IpAddr::from([127, 0, 0, 1]));
-        for _ in 0..FREE_PER_ADDRESS {
-            throttle.failed(&keys);
+        let [here, there] = [1, 2].map(|last| Network::of(IpAddr::from([192, 0, 2, last])));
+        let pair = Pair::new("A@example.org ", here);
+        for _ in 0..FREE {
+            throttle.failed(pair.clone());
         }
-        assert!(throttle.check(&keys).is_err());
-        throttle.succeeded(&keys);
-        assert!(throttle.check(&[keys[0].clone(), keys[0].clone()]).is_ok());
-        assert!(throttle.check(&keys).is_err());
+        assert!(throttle.check(&Pair::new("a@EXAMPLE.org", here)).is_err());
+        assert!(throttle.check(&Pair::new("a@example.org", there)).is_ok());
+        assert!(throttle.check(&Pair::new("b@example.org", here)).is_ok());
+        throttle.succeeded(&pair);
+        assert!(throttle.check(&pair).is_ok());
     }
 }

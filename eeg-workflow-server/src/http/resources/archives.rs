@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::jobs;
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};

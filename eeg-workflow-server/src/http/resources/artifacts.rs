@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::jobs;
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::download::{self, Caching};
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;

@@ -1,4 +1,4 @@
-//! The events of a job as they happen: server-sent events that can be taken up again.
+//! The events of a job as they happen: server-sent events that can be resumed.
 
 use std::io;
 use std::pin::Pin;
@@ -13,16 +13,17 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPT
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::jobs;
-use crate::http::accounts::User;
+use crate::account_store::User;
+use crate::http::per_user::{AllTaken, UserPlace};
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{Body, ChunkSource, Response};
 use crate::http::state::{App, blocking};
 
-/// A comment is sent when nothing has happened for so long, so that proxies and clients know
+/// A comment is sent when nothing has happened for this time, so that proxies and clients know
 /// that the connection is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Events that are ready are sent together up to so many bytes.
+/// Events that are ready are sent together, up to this number of bytes.
 const TOGETHER: usize = 16 * 1024;
 
 /// All events of a job after the one that `Last-Event-ID` names, then those to come.
@@ -35,6 +36,8 @@ pub(crate) async fn events(app: Arc<App>, user: User, call: Call) -> Result<Resp
         })?,
         None => 0,
     };
+    let place = app.streams.take(user.id);
+    let place = place.map_err(|AllTaken(open)| Rejection::TooManyStreams(open))?;
     let subscription = blocking(&app, move |app| {
         let subscription = app.jobs.subscribe(user.id, job, after).map_err(jobs::rejected)?;
         subscription.ok_or(Rejection::NoSuchJob)
@@ -45,6 +48,7 @@ pub(crate) async fn events(app: Arc<App>, user: User, call: Call) -> Result<Resp
         quiet: Box::pin(sleep(KEEP_ALIVE)),
         stopped: Box::pin(app.stopped()),
         has_ended: false,
+        _place: place,
     };
     let mut response = hyper::Response::new(Body::streamed(stream));
     *response.status_mut() = StatusCode::OK;
@@ -63,6 +67,7 @@ struct EventStream {
     quiet: Pin<Box<Sleep>>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     has_ended: bool,
+    _place: UserPlace,
 }
 
 impl ChunkSource for EventStream {

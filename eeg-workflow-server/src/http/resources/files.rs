@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::download::{self, Caching};
 use crate::http::form;
 use crate::http::frames::Frames;

@@ -6,7 +6,7 @@ use eeg_workflow_core::job::{Cancellation, Deletion, JobError, JobId, SubmitErro
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::form::Form;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
@@ -55,18 +55,21 @@ pub(crate) async fn cancel(app: Arc<App>, user: User, call: Call) -> Result<Resp
     blocking(&app, move |app| {
         let cancellation = app.jobs.cancel(user.id, job).map_err(rejected)?;
         tracing::info!(%request, user = %user.id, job = job.0, ?cancellation, "a job is cancelled");
-        match cancellation {
-            Cancellation::Cancelling => {
-                Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled"))
-            }
-            Cancellation::Ended(status) => {
-                let answer = json!({ "success": "Job Had Ended", "status": status.wire() });
-                Ok(response::json(StatusCode::OK, &answer))
-            }
-            Cancellation::NotFound => Err(Rejection::NoSuchJob),
-        }
+        cancelled(cancellation)
     })
     .await
+}
+
+/// The answer to whoever has cancelled a job.
+pub(crate) fn cancelled(cancellation: Cancellation) -> Result<Response, Rejection> {
+    match cancellation {
+        Cancellation::Cancelling => Ok(response::success(StatusCode::ACCEPTED, "Job Cancelled")),
+        Cancellation::Ended(status) => {
+            let answer = json!({ "success": "Job Had Ended", "status": status.wire() });
+            Ok(response::json(StatusCode::OK, &answer))
+        }
+        Cancellation::NotFound => Err(Rejection::NoSuchJob),
+    }
 }
 
 /// Deletes a job that has finished.

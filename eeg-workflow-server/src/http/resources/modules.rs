@@ -13,10 +13,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::archives::Uses;
 
+use crate::account_store::User;
 use crate::block_types::{BlockType, block_types};
 use crate::cli::PythonUploads;
-use crate::http::accounts::User;
-use crate::http::form::Form;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
@@ -28,7 +27,7 @@ use crate::text::with_causes;
 pub(crate) async fn upload(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let request = call.id;
     let form = call.form(&app, app.limits.archive.archive_bytes as u64).await?;
-    let public = public(&form)?.unwrap_or(false);
+    let public = form.flag("public")?;
     let file = form.part("file").ok_or(Rejection::MissingField("file"))?;
     let name = file.file_name.clone().unwrap_or_else(|| "module.zip".into());
     let bytes = file.content.clone();
@@ -56,7 +55,8 @@ pub(crate) async fn replace(app: Arc<App>, user: User, call: Call) -> Result<Res
         (None, Some(call.frames(&app, limit)?.collect().await?))
     } else {
         let form = call.form(&app, limit).await?;
-        (public(&form)?, form.part("file").map(|file| file.content.clone()))
+        let public = form.part("public").map(|_| form.flag("public")).transpose()?;
+        (public, form.part("file").map(|file| file.content.clone()))
     };
     let place = match &bytes {
         Some(bytes) => place_for_code(&app, &user, &name, bytes).await?,
@@ -117,19 +117,6 @@ fn is_archive(call: &Call) -> bool {
         .contains(&media_type.as_str())
 }
 
-/// What the field `public` says, if it is there.
-fn public(form: &Form) -> Result<Option<bool>, Rejection> {
-    let Some(text) = form.text("public")? else { return Ok(None) };
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "on" => Ok(Some(true)),
-        "false" | "0" | "off" | "" => Ok(Some(false)),
-        _ => {
-            let problem = "is neither true nor false".into();
-            Err(Rejection::BadField { field: "public", problem })
-        }
-    }
-}
-
 /// A place for loading the code of an archive, if there is code in it and the user may bring it.
 async fn place_for_code(
     app: &Arc<App>,
@@ -146,10 +133,17 @@ async fn place_for_code(
 }
 
 /// The block types that the user may use.
-pub(crate) async fn initialize(app: Arc<App>, user: User, _: Call) -> Result<Response, Rejection> {
+pub(crate) async fn initialize(
+    app: Arc<App>,
+    user: User,
+    call: Call,
+) -> Result<Response, Rejection> {
+    let with_help = call.query("help")?.unwrap_or(false);
     blocking(&app, move |app| {
         let view = app.library.view(user.id);
-        let types: Vec<BlockType<'_>> = view.modules().flat_map(block_types).collect();
+        let modules = view.modules();
+        let types: Vec<BlockType<'_>> =
+            modules.flat_map(|module| block_types(module, with_help)).collect();
         Ok(response::json(StatusCode::OK, &types))
     })
     .await

@@ -10,7 +10,7 @@ use hyper::header::{HeaderValue, LINK};
 use serde_json::json;
 
 use super::jobs;
-use crate::http::accounts::User;
+use crate::account_store::User;
 use crate::http::form::Form;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;

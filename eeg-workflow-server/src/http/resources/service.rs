@@ -7,11 +7,12 @@ use eeg_workflow_core::job::JobStore;
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::cli::access::MetricsFor;
 use crate::http::metrics::{self, Page};
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
-use crate::http::state::{App, blocking};
+use crate::http::state::App;
 use crate::text::with_causes;
 
 /// What this is, for whoever opens the address in a browser.
@@ -29,21 +30,20 @@ pub(crate) async fn health(app: Arc<App>, _: Call) -> Result<Response, Rejection
     if *app.stopping.borrow() {
         return Err(Rejection::ShuttingDown);
     }
-    blocking(&app, |app| {
-        for (name, database) in &app.databases {
-            database.check().map_err(|problem| {
-                tracing::error!(database = name, problem, "a database is not in order");
-                Rejection::Unhealthy(format!("{name}: {problem}"))
-            })?;
-        }
-        app.jobs.health().map_err(|error| Rejection::Unhealthy(with_causes(&error)))
-    })
-    .await?;
+    let jobs = app.clone();
+    let store = move || jobs.jobs.health().map_err(|error| with_causes(&error));
+    app.health.check(store).await.map_err(Rejection::Unhealthy)?;
     Ok(response::json(StatusCode::OK, &json!({ "status": "ok" })))
 }
 
 /// All counters, in Prometheus' text format.
-pub(crate) async fn metrics(app: Arc<App>, _: Call) -> Result<Response, Rejection> {
+pub(crate) async fn metrics(app: Arc<App>, call: Call) -> Result<Response, Rejection> {
+    if app.metrics_for == MetricsFor::Admins && !app.has_metrics_listener {
+        let user = app.accounts.authenticate(&call.head.headers)?;
+        if !user.is_admin {
+            return Err(Rejection::NotAdmin);
+        }
+    }
     let mut page = Page::default();
     app.metrics.write(&mut page);
     let jobs = app.jobs.counts();
@@ -64,6 +64,8 @@ pub(crate) async fn metrics(app: Arc<App>, _: Call) -> Result<Response, Rejectio
     page.value("eeg_engine_output_bytes", "gauge", help, engine.memory_held);
     let help = "The most memory that the outputs of blocks ever held.";
     page.value("eeg_engine_output_bytes_peak", "gauge", help, engine.memory_peak);
+    let help = "Event streams that are open.";
+    page.value("eeg_event_streams", "gauge", help, app.streams.count());
     let python = app.python.workers();
     page.kind("eeg_python_workers", "gauge", "Interpreters for blocks of Python modules.");
     page.line(format_args!("eeg_python_workers{{state=\"busy\"}} {}", python.busy));

@@ -14,7 +14,8 @@ const LEVEL: &str = "Level";
 const WINDOWS: &str = "Time Windows";
 const UNIT_NORM: &str = "Unit Norm";
 const CHANNELS: &str = "Channels";
-const CHANNELS_HINT: &str = "Whose samples become features; none means all EEG channels";
+const CHANNELS_HINT: &str =
+    "Whose samples become features; none means all EEG channels, 'all' those of any kind";
 
 /// The approximation coefficients of the wavelet transform of each channel.
 pub(super) struct WaveletTransform(BlockSpec);
@@ -24,6 +25,10 @@ impl WaveletTransform {
         let names = Wavelet::names().collect::<Vec<_>>().join(", ");
         let spec = BlockSpec::new("WaveletTransform")
             .with_family("FeatureExtraction")
+            .with_help(
+                "Approximation coefficients of the discrete wavelet \
+                        transform of each channel, as features",
+            )
             .input(EPOCHS_PORT, PortType::EPOCHS, 1..=1)
             .output(FEATURE_VECTOR, PortType::FEATURE_VECTOR)
             .parameter(WAVELET, PortType::STRING, "db1", format!("Either of {names}"))

@@ -18,6 +18,7 @@ impl NeuralNetworkLayer {
             "Either, 'sigmoid', 'relu', 'softmax', 'elu', 'leaky-relu', 'selu' or 'gelu'";
         let spec = BlockSpec::new("NeuralNetworkLayer")
             .with_family("Classification")
+            .with_help("Adds a fully connected layer to a network, with a dropout before it")
             .input(MODEL, PortType::MODEL, 0..=1)
             .parameter(UNITS, PortType::NUMBER, "", "Must be an Integer")
             .parameter(ACTIVATION, PortType::STRING, "relu", activations)

@@ -1,6 +1,7 @@
 //! The blocks that make features of epochs, train classifiers and use them.
 
 mod classifier;
+#[cfg(feature = "plots")]
 mod curve;
 mod features;
 mod labeling;
@@ -28,12 +29,14 @@ pub(super) fn original(module: Module) -> Result<Module, RegistryError> {
 
 /// Adds the blocks that are new.
 pub(super) fn added(module: Module) -> Result<Module, RegistryError> {
-    module
+    let module = module
         .block(features::WindowedMeans::new())?
         .block(lda::LdaBlock::new())?
         .block(model_file::LoadModel::new())?
-        .block(predict::Predict::new())?
-        .block(curve::TrainingCurve::new())
+        .block(predict::Predict::new())?;
+    #[cfg(feature = "plots")]
+    let module = module.block(curve::TrainingCurve::new())?;
+    Ok(module)
 }
 
 const FEATURE_VECTOR: &str = "FeatureVector";

@@ -21,6 +21,7 @@ impl SaveModel {
     pub(super) fn new() -> Self {
         let spec = BlockSpec::new("SaveModel")
             .with_family("Classification")
+            .with_help("Offers a trained model as a file")
             .input(MODEL, PortType::MODEL, 0..=1)
             .output(MODEL, PortType::MODEL)
             .parameter(FORMAT, PortType::STRING, "onnx", "Either 'onnx' or 'safetensors'");

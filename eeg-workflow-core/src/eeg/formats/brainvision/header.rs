@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::super::notes::Notes;
 use super::cutoffs::cutoffs;
 use super::ini::{Entry, Ini};
-use crate::eeg::data::{ChannelKind, Encoding};
+use crate::eeg::data::{ChannelKind, Encoding, is_trigger_name};
 
 /// More channels than any amplifier has, few enough to hold.
 const MAX_CHANNELS: usize = 16_384;
@@ -35,6 +36,8 @@ pub struct Header {
     pub highpass: Option<f64>,
     /// Cut-off in Hz of the amplifier's or the recorder's low-pass, where the comment has it.
     pub lowpass: Option<f64>,
+    /// What was assumed of channels, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// How a sample is written.
@@ -76,9 +79,13 @@ pub struct HeaderChannel {
 }
 
 impl HeaderChannel {
-    /// SI units a step: the factor of the unit times the resolution, rounded once.
+    /// SI units a step: the factor of the unit times the resolution, rounded once. The numbers of
+    /// triggers have no unit.
     pub fn gain(&self) -> f64 {
-        unit_factor(&self.unit) * self.resolution
+        match self.kind {
+            ChannelKind::Stim => self.resolution,
+            _ => unit_factor(&self.unit) * self.resolution,
+        }
     }
 }
 
@@ -170,12 +177,20 @@ impl Header {
         }
         let marker_file = ini.get("Common Infos", "MarkerFile");
         if let Some(domain) = ini.get("Common Infos", "DataType")
-            && domain.value.eq_ignore_ascii_case("FREQUENCYDOMAIN")
+            && !domain.value.is_empty()
+            && !domain.value.eq_ignore_ascii_case("TIMEDOMAIN")
         {
             return Err(bad(domain, "TIMEDOMAIN, the only domain that is read"));
         }
         let orientation = common("DataOrientation")?;
-        let order = ini.get("Binary Infos", "UseBigEndianOrder");
+        let big_endian = match ini.get("Binary Infos", "UseBigEndianOrder") {
+            None => false,
+            Some(order) => match order.value.to_ascii_uppercase().as_str() {
+                "YES" | "TRUE" | "1" => true,
+                "" | "NO" | "FALSE" | "0" => false,
+                _ => return Err(bad(order, "YES or NO")),
+            },
+        };
         let format = common("DataFormat")?;
         let interval = common("SamplingInterval")?;
         let sampling_interval = match positive(interval.value) {
@@ -183,8 +198,9 @@ impl Header {
             _ => return Err(bad(interval, "a time in microseconds")),
         };
         let count = common("NumberOfChannels")?;
+        let mut notes = Notes::default();
         let channels = match count.value.parse::<usize>() {
-            Ok(n) if (1..=MAX_CHANNELS).contains(&n) => parse_channels(&ini, n)?,
+            Ok(n) if (1..=MAX_CHANNELS).contains(&n) => parse_channels(&ini, n, &mut notes)?,
             _ => return Err(bad(count, "a number of channels from 1 to 16384")),
         };
         let (highpass, lowpass) = cutoffs(ini.comment, channels.len());
@@ -192,7 +208,7 @@ impl Header {
             data_file: data_file.value.to_owned(),
             marker_file: marker_file.map(|e| e.value.to_owned()).filter(|name| !name.is_empty()),
             format: parse_format(&ini, format.value)?,
-            big_endian: order.is_some_and(|order| order.value.eq_ignore_ascii_case("YES")),
+            big_endian,
             orientation: match orientation.value {
                 "MULTIPLEXED" => Orientation::Multiplexed,
                 "VECTORIZED" => Orientation::Vectorized,
@@ -203,6 +219,7 @@ impl Header {
             extra_channel: false,
             highpass,
             lowpass,
+            notes: notes.into_sentences().collect(),
         })
     }
 }
@@ -243,7 +260,11 @@ fn channel_number(key: &str) -> Option<usize> {
     is_channel.then(|| digits.parse().ok())?
 }
 
-fn parse_channels(ini: &Ini<'_>, count: usize) -> Result<Vec<HeaderChannel>, HeaderError> {
+fn parse_channels(
+    ini: &Ini<'_>,
+    count: usize,
+    notes: &mut Notes,
+) -> Result<Vec<HeaderChannel>, HeaderError> {
     let mut by_number = BTreeMap::new();
     for entry in ini.section("Channel Infos") {
         match channel_number(entry.key) {
@@ -265,13 +286,27 @@ fn parse_channels(ini: &Ini<'_>, count: usize) -> Result<Vec<HeaderChannel>, Hea
         // A channel at the origin is on no head.
         if let Some(channel) = channel
             && is_origin(entry.value)
-            && channel.kind != ChannelKind::Eog
+            && !matches!(channel.kind, ChannelKind::Eog | ChannelKind::Stim | ChannelKind::Misc)
         {
             channel.kind = ChannelKind::Misc;
+            notes.add(&channel.name, "no place on the head, so of kind misc".to_owned());
         }
     }
     number_duplicates(&mut channels);
+    for HeaderChannel { name, kind, unit, .. } in &channels {
+        match kind {
+            ChannelKind::Eeg => notes.add_other_signal(name),
+            ChannelKind::Misc if !is_voltage(unit) => {
+                notes.add(name, format!("in {unit:?}, which is not a voltage, so of kind misc"));
+            }
+            _ => {}
+        }
+    }
     Ok(channels)
+}
+
+fn is_voltage(unit: &str) -> bool {
+    matches!(without_greek(unit).as_str(), "V" | "mV" | "µV" | "uV" | "nV")
 }
 
 /// `name,reference,resolution,unit`, of which the last may be missing or empty.
@@ -293,10 +328,10 @@ fn parse_channel(entry: Entry<'_>) -> Result<HeaderChannel, HeaderError> {
     };
     let kind = if EOG_NAMES.contains(&name.as_str()) {
         ChannelKind::Eog
-    } else if !matches!(without_greek(unit).as_str(), "V" | "mV" | "µV" | "uV" | "nV") {
-        ChannelKind::Misc
-    } else if name == "STI 014" {
+    } else if is_trigger_name(&name) {
         ChannelKind::Stim
+    } else if !is_voltage(unit) {
+        ChannelKind::Misc
     } else {
         ChannelKind::Eeg
     };

@@ -28,6 +28,8 @@ pub struct Markers {
     /// In the order of the file. The first one, if it starts the recording (`New Segment`), is
     /// left out.
     pub markers: Vec<Marker>,
+    /// The samples of all markers `New Segment`, also the first, in the order of the file.
+    pub segments: Vec<i64>,
     /// When the recording began.
     pub meas_date: Option<Timestamp>,
 }
@@ -46,7 +48,7 @@ pub enum MarkerError {
     },
 }
 
-const NEW_SEGMENT: &str = "New Segment";
+pub(super) const NEW_SEGMENT: &str = "New Segment";
 
 impl Markers {
     /// Reads the text of a marker file.
@@ -87,6 +89,9 @@ impl Markers {
                 sample: position.saturating_sub(1),
                 size: size.and_then(|f| f.parse().ok()).unwrap_or(0),
             };
+            if marker.kind == NEW_SEGMENT {
+                found.segments.push(marker.sample);
+            }
             if !(first && marker.kind == NEW_SEGMENT) {
                 found.markers.push(marker);
             }

@@ -7,6 +7,9 @@
 //! do not match the channels. Samples are bit-equal to MNE's:
 //! `volts = stored * (unit factor * resolution)`.
 //!
+//! Where a recording was paused (`New Segment` within it) nothing may reach over the pause: see
+//! [`NewSegments`], which can also leave these markers as MNE does.
+//!
 //! A header is somebody's upload: the files that it names are looked for in its own folder and
 //! nowhere else.
 
@@ -15,6 +18,7 @@ mod data;
 mod header;
 mod ini;
 mod markers;
+mod segments;
 mod text;
 mod write;
 
@@ -25,7 +29,7 @@ pub use header::{DataFormat, Header, HeaderChannel, HeaderError, Orientation};
 pub use markers::{Marker, MarkerError, Markers};
 pub use write::{Int16Channel, Int16Recording, WriteError};
 
-use super::{Files, Format, ReadError, Reading};
+use super::{EventOptions, Files, Format, NewSegments, ReadError, Reading};
 use crate::eeg::data::{Annotation, Channel, EventNumbering, Info, Recording};
 
 /// Headers and markers are text, a few kilobytes of it; a hundred thousand markers are 4 MB.
@@ -53,22 +57,26 @@ fn has_ending(path: &Path, endings: &[&str]) -> bool {
 
 /// Reads a recording from its header, or from its data or marker file when the header lies beside
 /// it under the same name.
-fn read(path: &Path, files: &Files) -> Result<Reading, ReadError> {
+fn read(path: &Path, files: &Files, events: EventOptions) -> Result<Reading, ReadError> {
     let path = header_of(path)?;
     let header = read_header(&path, files)?;
-    let mut notes = Vec::new();
+    let mut notes = header.notes.clone();
     let data_path =
         member(&path, "DataFile", &header.data_file, &["eeg", "dat", "avg"], &mut notes)?;
     let values = data::parse(files.read(&data_path, u64::MAX)?, &data_path, &header)?;
-    let markers = read_markers(&path, &header, files, &mut notes)?;
+    let mut markers = read_markers(&path, &header, files, &mut notes)?;
     let sfreq = header.sfreq();
+    let seams = match events.new_segments {
+        NewSegments::Seams => segments::into_seams(&mut markers, sfreq, &mut notes),
+        NewSegments::Events => Vec::new(),
+    };
     let annotation =
         |m: Marker| Annotation::at_sample(m.sample, m.size, sfreq, m.into_description());
     let info = Info {
         channels: header.channels.iter().map(HeaderChannel::to_channel).collect(),
         sfreq,
         meas_date: markers.meas_date,
-        annotations: markers.markers.into_iter().map(annotation).collect(),
+        annotations: markers.markers.into_iter().map(annotation).chain(seams).collect(),
         numbering: EventNumbering::BrainVision,
         highpass: header.highpass.unwrap_or(0.0),
         lowpass: header.lowpass.unwrap_or(sfreq / 2.0),

@@ -1,8 +1,9 @@
 //! The header: 256 bytes of text on the recording, then 256 on each signal.
 
+use super::super::notes::Notes;
 use super::EdfError;
-use super::labels::{number_duplicates, trigger_places};
-use crate::eeg::data::{Channel, ChannelKind, Encoding, Timestamp};
+use super::labels::number_duplicates;
+use crate::eeg::data::{Channel, ChannelKind, Encoding, Timestamp, is_trigger_name};
 
 /// Bytes of the fixed part, and of what each signal adds to it.
 const PART: usize = 256;
@@ -48,6 +49,8 @@ pub enum Content {
     Quantity {
         /// Its unit, `µV` in one spelling.
         unit: String,
+        /// The unit as the header has it.
+        stated_unit: String,
         /// Whether that is volts with or without a prefix, or nothing at all.
         is_voltage: bool,
         /// The SI unit in that unit.
@@ -57,7 +60,7 @@ pub enum Content {
         /// See `gain`.
         offset: f64,
     },
-    /// A trigger line (`Status`, `Trigger`), of which the lowest 17 bits count.
+    /// A trigger line (`Status`, `Trigger` and the like), of which the lowest 17 bits count.
     Trigger {
         /// `value = stored * gain + offset`
         gain: f64,
@@ -149,23 +152,30 @@ impl Header {
 
     /// What was assumed of signals and which were left out, in sentences.
     pub(super) fn notes(&self) -> Vec<String> {
-        let note = |signal: &Signal| {
+        let mut notes = Notes::default();
+        for signal in &self.signals {
             let name = &signal.name;
             match &signal.content {
-                Content::Annotations => None,
-                _ if signal.samples == 0 => {
-                    Some(format!("signal {name:?} has no samples and is left out"))
+                Content::Annotations => {}
+                _ if signal.samples == 0 => notes.add(name, "no samples, so left out".to_owned()),
+                Content::Trigger { .. } => {}
+                Content::Quantity { stated_unit, is_voltage: false, .. } => {
+                    let told =
+                        format!("in {stated_unit:?}, which is not a voltage, so of kind misc");
+                    notes.add(name, told);
                 }
-                Content::Quantity { unit, is_voltage: false, .. } => Some(format!(
-                    "channel {name:?} is in {unit:?}, which is not a voltage: it is of kind misc"
-                )),
-                Content::Quantity { unit, .. } if unit.is_empty() => {
-                    Some(format!("channel {name:?} has no unit: it is taken to be in volts"))
+                Content::Quantity { unit, stated_unit, factor, .. } => {
+                    if stated_unit.is_empty() {
+                        notes.add(name, "no unit, taken to be in volts".to_owned());
+                    } else if !matches!(unit.as_str(), "V" | "mV" | "µV") || is_odd(stated_unit) {
+                        let told = format!("unit {stated_unit:?}, read as {unit} ({factor:e} V)");
+                        notes.add(name, told);
+                    }
+                    notes.add_other_signal(name);
                 }
-                _ => None,
             }
-        };
-        self.signals.iter().filter_map(note).collect()
+        }
+        notes.into_sentences().collect()
     }
 
     /// The signals that are none.
@@ -215,11 +225,11 @@ fn name_channels(signals: &mut [Signal], encoding: Encoding) {
     let mut channels: Vec<&mut Signal> = channels.collect();
     let mut names: Vec<String> = channels.iter().map(|s| s.name.clone()).collect();
     number_duplicates(&mut names);
-    let triggers = trigger_places(&names);
-    for (place, (channel, name)) in channels.iter_mut().zip(names).enumerate() {
+    for (channel, name) in channels.iter_mut().zip(names) {
+        let is_trigger = is_trigger_name(&channel.name);
         channel.name = name;
         if let Content::Quantity { gain, offset, .. } = channel.content
-            && triggers.contains(&place)
+            && is_trigger
         {
             channel.content = match encoding {
                 Encoding::Int24 => Content::Trigger { gain: 1.0, offset: 0.0 },
@@ -255,7 +265,8 @@ impl<'b> Table<'b> {
         if matches!(name.as_str(), "EDF Annotations" | "BDF Annotations") {
             return Ok(Signal { name, content: Content::Annotations, samples, offset });
         }
-        let (unit, factor) = unit(&self.field(96, 8, place, "unit")?.text());
+        let stated_unit = self.field(96, 8, place, "unit")?.text();
+        let (unit, factor) = unit(&stated_unit);
         let (factor, is_voltage) = (factor.unwrap_or(1.0), factor.is_some());
         let number = |before: usize, field: &'static str| {
             let number = self.field(before, 8, place, field)?.number();
@@ -268,8 +279,9 @@ impl<'b> Table<'b> {
         // A range of nothing says nothing; MNE takes 1 too.
         let range = |min: f64, max: f64| if max == min { 1.0 } else { max - min };
         let gain = range(physical_min, physical_max) / range(digital_min, digital_max);
-        let offset_value = physical_min - digital_min * gain;
-        let content = Content::Quantity { unit, is_voltage, factor, gain, offset: offset_value };
+        let zero = physical_min - digital_min * gain;
+        let content =
+            Content::Quantity { unit, stated_unit, is_voltage, factor, gain, offset: zero };
         Ok(Signal { name, content, samples, offset })
     }
 
@@ -304,26 +316,59 @@ fn cutoff(note: &str, key: &str) -> Option<f64> {
     value.parse().ok().filter(|_| plain)
 }
 
+/// Prefixes of units, as EDF+ has them (<https://www.edfplus.info/specs/edftexts.html>), `K` as
+/// kilo among them. Micro is a letter of its own in Latin-1, in UTF-8 (either letter), in Shift-JIS.
+const PREFIXES: [(&str, f64); 28] = [
+    ("", 1.0),
+    ("Y", 1e24),
+    ("Z", 1e21),
+    ("E", 1e18),
+    ("P", 1e15),
+    ("T", 1e12),
+    ("G", 1e9),
+    ("M", 1e6),
+    ("k", 1e3),
+    ("K", 1e3),
+    ("H", 1e2),
+    ("h", 1e2),
+    ("D", 1e1),
+    ("d", 1e-1),
+    ("c", 1e-2),
+    ("m", 1e-3),
+    ("µ", 1e-6),
+    ("u", 1e-6),
+    ("U", 1e-6),
+    ("micro", 1e-6),
+    ("milli", 1e-3),
+    ("Âµ", 1e-6),
+    ("Î¼", 1e-6),
+    ("\u{83}\u{ca}", 1e-6),
+    ("n", 1e-9),
+    ("p", 1e-12),
+    ("f", 1e-15),
+    ("a", 1e-18),
+];
+
 /// The unit in its usual spelling and, of voltages, the volts in it. Without a unit volts are meant,
 /// as in MNE.
 fn unit(text: &str) -> (String, Option<f64>) {
-    // The micro sign in Latin-1, in UTF-8 (either letter) and in Shift-JIS.
-    let micro = ["Âµ", "Î¼", "\u{83}\u{ca}", "u"];
-    let prefix = text.strip_suffix(['V', 'v']);
-    let prefix = prefix.map(|prefix| if micro.contains(&prefix) { "µ" } else { prefix });
-    let factor = match prefix {
-        None if text.is_empty() => return (String::new(), Some(1.0)),
-        None => return (text.to_owned(), None),
-        Some("") => 1.0,
-        Some("p") => 1e-12,
-        Some("n") => 1e-9,
-        Some("µ") => 1e-6,
-        Some("m") => 1e-3,
-        Some("k" | "K") => 1e3,
-        Some("M") => 1e6,
-        Some(_) => return (text.to_owned(), None),
-    };
-    (format!("{}V", prefix.unwrap_or("")), Some(factor))
+    if text.is_empty() {
+        return (String::new(), Some(1.0));
+    }
+    let volts = text.strip_suffix("olts").or_else(|| text.strip_suffix("olt")).unwrap_or(text);
+    let prefix = volts.strip_suffix(['V', 'v']).map(str::trim_end);
+    let known = prefix.and_then(|prefix| PREFIXES.iter().find(|(known, _)| *known == prefix));
+    match known {
+        Some((_, 1e-6)) => ("µV".to_owned(), Some(1e-6)),
+        Some(("milli", factor)) => ("mV".to_owned(), Some(*factor)),
+        Some((prefix, factor)) => (format!("{prefix}V"), Some(*factor)),
+        None => (text.to_owned(), None),
+    }
+}
+
+/// Whether volts are written in another way than usual, so that something else could be meant.
+fn is_odd(unit: &str) -> bool {
+    !unit.ends_with('V') || unit.starts_with('U')
 }
 
 /// When the recording began. EDF+ has the date with all digits of its year in the description of

@@ -1,4 +1,4 @@
-//! What the labels of signals tell.
+//! Unique names from the labels of signals.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,11 +22,4 @@ pub(super) fn number_duplicates(names: &mut [String]) {
             *name = free;
         }
     }
-}
-
-/// The places of the trigger lines: the first channel called `Status` and the first called
-/// `Trigger`, in any case.
-pub(super) fn trigger_places(names: &[String]) -> Vec<usize> {
-    let first = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-    ["status", "trigger"].into_iter().filter_map(first).collect()
 }

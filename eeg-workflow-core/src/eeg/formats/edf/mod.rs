@@ -4,9 +4,10 @@
 //! Samples are bit-equal to MNE's: `volts = (stored * gain + offset) * unit factor`, where
 //! `gain = (physical max - physical min) / (digital max - digital min)` and
 //! `offset = physical min - digital min * gain`. Volts with any
-//! prefix (`nV`, `uv`, `kV`) become volts, and a channel without a unit is taken to be in volts, as
-//! MNE takes it. All channels are EEG but for those in other units, which are misc and stay as they
-//! are, and for `Status` and `Trigger`, of which the lowest 17 bits count.
+//! prefix of the SI (`nV`, `uv`, `kV`) become volts, and a channel without a unit is taken to be in
+//! volts, as MNE takes it; [`read_with_notes`](super::read_with_notes) tells of each such assumption.
+//! All channels are EEG but for those in other units, which are misc and stay as they are, and for
+//! trigger lines (`Status`, `Trigger`, `TRIG`, `STI 014` …), of which the lowest 17 bits count.
 //!
 //! - The size of the file tells how many records there are, whatever the header says (-1 while a
 //!   recording runs); what is left of a record that was cut short is passed over.
@@ -31,7 +32,10 @@
 //!   but the texts of the very entry that says so; here those are moved, too.
 //! - The lowest 17 bits count of a trigger line of fewer samples, too: MNE leaves that one as it is
 //!   stored.
-//! - The unit `µV` counts as microvolts in UTF-8, too; MNE knows it in Latin-1 only.
+//! - The unit `µV` counts as microvolts in UTF-8, too; MNE knows it in Latin-1 only, and no other
+//!   prefix but that of mV.
+//! - All channels with the name of a trigger line are such; MNE knows the first `Status` and the
+//!   first `Trigger`.
 //! - Texts that are not UTF-8 are read as Latin-1, where MNE gives up, and the highest rate of all
 //!   channels is the recording's even if only a trigger line has it.
 
@@ -154,7 +158,7 @@ pub(super) static FORMAT: Format = Format {
     read,
 };
 
-fn read(path: &Path, files: &Files) -> Result<Reading, ReadError> {
+fn read(path: &Path, files: &Files, _: EventOptions) -> Result<Reading, ReadError> {
     parse_with_notes(files.read(path, u64::MAX)?)
         .map_err(|problem| ReadError::Edf { path: path.to_owned(), problem })
 }

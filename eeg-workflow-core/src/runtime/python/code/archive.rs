@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::module::{Archive, ModuleKind};
 use crate::runtime::python::PythonError;
@@ -17,7 +17,7 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(crate) struct Archives {
     folder: PathBuf,
-    used: Mutex<FxHashMap<String, Weak<Unpacked>>>,
+    used: Mutex<HashMap<String, Weak<Unpacked>>>,
 }
 
 /// An archive whose folder is there as long as this is, also when the archive is forgotten.
@@ -34,7 +34,7 @@ impl Archives {
         Arc::new(Self { folder: folder.join("archives"), used: Mutex::default() })
     }
 
-    fn used(&self) -> MutexGuard<'_, FxHashMap<String, Weak<Unpacked>>> {
+    fn used(&self) -> MutexGuard<'_, HashMap<String, Weak<Unpacked>>> {
         self.used.lock()
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::block::{OwnerId, Stop};
 use crate::runtime::python::PythonError;
@@ -58,14 +58,14 @@ struct State {
     /// Of whose workers one more is to be started ahead.
     ahead: VecDeque<(Key, Arc<Code>)>,
     /// How long a worker of an archive took to start, last time.
-    start_times: FxHashMap<Arc<str>, Duration>,
+    start_times: HashMap<Arc<str>, Duration>,
     /// The owners who wait for a place for a new worker, and how often each does.
-    wishes: FxHashMap<OwnerId, usize>,
+    wishes: HashMap<OwnerId, usize>,
     /// When each owner got a worker last, counted in turns.
-    turns: FxHashMap<OwnerId, u64>,
+    turns: HashMap<OwnerId, u64>,
     last_turn: u64,
     /// Where all workers of an owner see the same folder of files.
-    staged_folders: FxHashMap<OwnerId, Weak<StagedFolder>>,
+    staged_folders: HashMap<OwnerId, Weak<StagedFolder>>,
 }
 
 /// Somebody who waits for a place for a new worker.

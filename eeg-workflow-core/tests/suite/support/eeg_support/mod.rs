@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use eeg_workflow_core::eeg::formats::brainvision::{Int16Channel, Int16Recording, Marker};
-use eeg_workflow_core::eeg::{Recording, Timestamp, read};
+use eeg_workflow_core::eeg::formats::{EventOptions, NewSegments, read_with_notes};
+use eeg_workflow_core::eeg::{ReadError, Recording, Timestamp, read};
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -24,9 +25,15 @@ pub fn expected_recordings(folder: &Path) -> impl Iterator<Item = (String, Value
     let files = std::fs::read_dir(folder.join("expected")).unwrap();
     files.map(|file| file.unwrap().path()).filter(|path| path.is_file()).filter_map(|path| {
         let expected = json(&path);
-        let raw = read(&folder.join(expected["file"].as_str()?)).unwrap();
+        let raw = read_as_mne(&folder.join(expected["file"].as_str()?)).unwrap();
         Some((path.file_stem().unwrap().to_string_lossy().into_owned(), expected, raw))
     })
+}
+
+/// A recording as MNE reads it, to which the markers `New Segment` are events.
+pub fn read_as_mne(path: &Path) -> Result<Recording, ReadError> {
+    let options = EventOptions { new_segments: NewSegments::Events, ..EventOptions::default() };
+    Ok(read_with_notes(path, path.parent().unwrap(), options)?.recording)
 }
 
 /// A number, or the word for one that JSON has not.

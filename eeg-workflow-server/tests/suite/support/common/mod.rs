@@ -19,6 +19,8 @@ pub struct Server {
     child: Child,
     /// `127.0.0.1:PORT`.
     pub address: String,
+    /// What it printed after the line with the address.
+    pub announced: String,
     pub data: Arc<TempDir>,
 }
 
@@ -50,17 +52,26 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let announced = String::from_utf8_lossy(stdout.buffer()).into_owned();
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| {
             let log = std::fs::read_to_string(data.path().join("stderr.log")).unwrap_or_default();
             panic!("the server did not start: {line:?}\n{log}")
         });
-        Self { child, address: address.trim_end().to_owned(), data }
+        Self { child, address: address.trim_end().to_owned(), announced, data }
     }
 
     /// The folder that the server keeps everything in.
     pub fn folder(&self) -> PathBuf {
         self.data.path().join("data")
+    }
+
+    /// Runs the command `users` on the server's folder.
+    pub fn users(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(PROGRAM);
+        command.arg("users").args(arguments).arg("--data-dir").arg(self.folder());
+        command.output().unwrap()
     }
 
     /// What the server has logged.
@@ -203,6 +214,11 @@ impl Request<'_> {
         self
     }
 
+    /// Names another host than the address of the server.
+    pub fn replace_host(&mut self, host: &str) {
+        self.head = self.head.replace(&format!("Host: {}", self.address), &format!("Host: {host}"));
+    }
+
     pub fn token(self, token: &str) -> Self {
         self.header("Cookie", &format!("token={token}"))
     }
@@ -258,6 +274,25 @@ impl Request<'_> {
         // The server may have refused the request, and closed the connection, before.
         let _ = stream.write_all(&self.body);
         stream
+    }
+
+    /// Sends the request; none if the server is gone, or goes before its answer is whole.
+    pub fn try_send(mut self) -> Option<Reply> {
+        if self.has_body {
+            self.head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+        }
+        self.head.push_str("Connection: close\r\n\r\n");
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(self.head.as_bytes()).ok()?;
+        stream.write_all(&self.body).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let text = std::str::from_utf8(&bytes[..head]).ok()?.to_ascii_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        (bytes.len() == head + 4 + length.parse::<usize>().ok()?)
+            .then(|| Reply::parse(&bytes, false))
     }
 
     pub fn send(self) -> Reply {

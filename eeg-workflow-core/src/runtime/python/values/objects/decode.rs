@@ -8,10 +8,12 @@ use ndarray::{Array, Dimension};
 
 use super::FieldMap;
 use crate::block::Value;
+#[cfg(feature = "learn")]
+use crate::eeg::FeatureVectors;
 use crate::eeg::formats::EventOptions;
 use crate::eeg::{
-    Annotation, Channel, ChannelKind, Epochs, EpochsInfo, Event, EventNumbering, Evoked,
-    FeatureVectors, Info, Recording, Timestamp,
+    Annotation, Channel, ChannelKind, Epochs, EpochsInfo, Event, EventNumbering, Evoked, Info,
+    Recording, Timestamp,
 };
 
 /// Samples before or after an event at most.
@@ -29,6 +31,7 @@ pub(super) fn evoked(fields: FieldMap) -> Result<Value, String> {
     to_evoked(&mut Fields(fields)).map(Value::object)
 }
 
+#[cfg(feature = "learn")]
 pub(super) fn features(fields: FieldMap) -> Result<Value, String> {
     to_features(&mut Fields(fields)).map(Value::object)
 }
@@ -125,6 +128,7 @@ fn to_evoked(fields: &mut Fields) -> Result<Evoked, String> {
     Ok(Evoked { channels: channels.into(), sfreq, first, nave, comment, data: Arc::new(data) })
 }
 
+#[cfg(feature = "learn")]
 fn to_features(fields: &mut Fields) -> Result<FeatureVectors, String> {
     let data = fields.array::<ndarray::Ix2>("data")?;
     let ids = fields.take("event_ids")?;

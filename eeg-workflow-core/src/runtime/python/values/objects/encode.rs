@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::super::arrays::{ArrayWriter, Arrays};
 use crate::block::Object;
-use crate::eeg::{
-    Channel, DropLogEntry, Epochs, EventNumbering, Evoked, FeatureVectors, Recording,
-};
+#[cfg(feature = "learn")]
+use crate::eeg::FeatureVectors;
+use crate::eeg::{Channel, DropLogEntry, Epochs, EventNumbering, Evoked, Recording};
 use crate::runtime::python::memory::in_parallel;
 
 /// Bytes of samples that are converted at a time: few enough to stay in a core's cache.
@@ -36,10 +36,12 @@ pub(super) fn evoked(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Res
     of(object, arrays, of_evoked)
 }
 
+#[cfg(feature = "learn")]
 pub(super) fn features(object: &dyn Object, arrays: &mut Arrays) -> Option<io::Result<Json>> {
     of(object, arrays, of_features)
 }
 
+#[cfg(feature = "learn")]
 fn of_features(vectors: &FeatureVectors, arrays: &mut Arrays) -> io::Result<Json> {
     let shape = [vectors.len(), vectors.feature_count()];
     let values = vectors.values();

@@ -4,9 +4,9 @@
 //! Each type has a line in [`FORMS`]. Samples lie in shared memory: they are written there once,
 //! in volts, from wherever they are.
 
-#[cfg(feature = "builtin")]
+#[cfg(feature = "eeg")]
 mod decode;
-#[cfg(feature = "builtin")]
+#[cfg(feature = "eeg")]
 mod encode;
 
 use std::collections::BTreeMap;
@@ -30,16 +30,17 @@ struct Form {
     decode: fn(FieldMap) -> Result<Value, String>,
 }
 
-#[cfg(feature = "builtin")]
+#[cfg(feature = "eeg")]
 static FORMS: &[Form] = &[
     Form { kind: "Recording", encode: encode::recording, decode: decode::recording },
     Form { kind: "Epochs", encode: encode::epochs, decode: decode::epochs },
     Form { kind: "Evoked", encode: encode::evoked, decode: decode::evoked },
+    #[cfg(feature = "learn")]
     Form { kind: "FeatureVectors", encode: encode::features, decode: decode::features },
 ];
 
 /// Without the EEG library there are no such objects.
-#[cfg(not(feature = "builtin"))]
+#[cfg(not(feature = "eeg"))]
 static FORMS: &[Form] = &[];
 
 /// The object's kind and its fields; none if workers have no counterpart.
