@@ -3,6 +3,7 @@
 
 mod differential;
 mod mne;
+mod modules;
 mod onnxruntime;
 mod packages;
 #[path = "../suite/support/mod.rs"]
