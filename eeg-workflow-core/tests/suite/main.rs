@@ -46,6 +46,7 @@ mod python_arithmetic;
 mod python_blocks;
 mod python_eeg;
 mod python_misbehaviour;
+mod python_models;
 mod python_repr;
 mod sandbox;
 mod sandbox_lifetime;
