@@ -1,13 +1,14 @@
 //! Forms: multipart, urlencoded and JSON bodies, all read into one [`Form`].
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use multer::{Constraints, Multipart, SizeLimit};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::http::body_memory::HeldMemory;
 use crate::http::frames::{BodyError, Frames};
 use crate::http::rejection::Rejection;
 
@@ -15,14 +16,14 @@ use crate::http::rejection::Rejection;
 const MAX_PARTS: usize = 256;
 
 /// A form: parts with names, some of them files.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Form {
     parts: Vec<Part>,
     /// The whole text, when the body was JSON.
     json: Option<Bytes>,
-    /// The place in memory that a large form takes.
+    /// The memory that a large form takes.
     #[expect(dead_code, reason = "held for its drop")]
-    place: Option<OwnedSemaphorePermit>,
+    memory: Option<Arc<Mutex<HeldMemory>>>,
 }
 
 /// One part of a form.
@@ -60,9 +61,9 @@ impl Form {
         }
     }
 
-    /// The same form, which holds its place until it is dropped.
-    pub(crate) fn holding(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { place, ..self }
+    /// The same form, which holds its memory until it is dropped.
+    pub(crate) fn holding(self, memory: Option<Arc<Mutex<HeldMemory>>>) -> Self {
+        Self { memory, ..self }
     }
 
     async fn read_multipart(frames: Frames, content_type: &str) -> Result<Self, Rejection> {
@@ -119,7 +120,7 @@ impl Form {
             };
             parts.push(Part { name, file_name: None, content, is_json });
         }
-        Ok(Self { parts, json: Some(bytes), place: None })
+        Ok(Self { parts, json: Some(bytes), memory: None })
     }
 
     /// The part of this name.
