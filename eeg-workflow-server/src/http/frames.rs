@@ -45,6 +45,8 @@ pub(crate) enum BodyError {
     TooSlow,
     #[error("cut off")]
     CutOff,
+    #[error("not in parts")]
+    NotInParts(u64),
     #[error("no memory")]
     NoMemory(NoMemory),
 }
@@ -129,6 +131,9 @@ impl From<BodyError> for Rejection {
             BodyError::TooLarge(limit) => Self::TooLarge { what: "the body".into(), limit },
             BodyError::TooSlow => Self::TooSlow,
             BodyError::CutOff => Self::BodyCutOff,
+            BodyError::NotInParts(limit) => Self::BadBody(format!(
+                "the multipart body has over {limit} bytes outside of the contents of its parts"
+            )),
             BodyError::NoMemory(NoMemory::OfUser) => Self::TooMuchMemory,
             BodyError::NoMemory(NoMemory::OfAll) => Self::Busy(Duration::from_secs(10)),
         }

@@ -14,6 +14,7 @@ mod frames;
 pub(crate) mod health;
 mod lookup;
 pub(crate) mod metrics;
+mod multipart;
 mod network;
 pub(crate) mod per_user;
 mod rejection;
