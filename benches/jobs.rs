@@ -31,11 +31,8 @@ fn main() {
     );
     let engine =
         Engine::new(EngineOptions { threads: Some(2), ..EngineOptions::default() }).unwrap();
-    let options = JobOptions {
-        artifacts: folder.join("artifacts"),
-        max_unfinished_per_owner: JOBS,
-        ..JobOptions::default()
-    };
+    let mut options = JobOptions::new(folder.join("artifacts"));
+    options.max_unfinished_per_owner = JOBS;
     let store = Arc::new(MemoryStore::new());
     let service =
         JobService::open(engine.clone(), store, Arc::new(library.unwrap()), options).unwrap();

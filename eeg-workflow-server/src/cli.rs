@@ -87,6 +87,14 @@ pub(crate) struct ServeOptions {
     /// Jobs that run at once; others wait
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs: u32,
+    /// Finished jobs of each user that are kept; older ones are deleted with their files
+    /// [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_jobs: Option<u32>,
+    /// Delete files in the data folder that are of jobs which its job store does not know,
+    /// instead of refusing to start: for a store that was lost or put back from a copy
+    #[arg(long)]
+    pub(crate) discard_foreign_artifacts: bool,
     /// Memory that the outputs of all blocks may hold, such as 8G [default: no limit]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory_limit: Option<Bytes>,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// DIR/lock            held by the server that uses the folder
 /// DIR/jobs.db         jobs and the outputs of their blocks
 /// DIR/accounts.db     accounts and tokens
-/// DIR/jobs/<id>/      artifacts of a job
+/// DIR/jobs/<id>-…/    artifacts of a job
 /// DIR/files/<user>/   files of a user, for FILE parameters
 /// DIR/modules/        archives that were uploaded
 /// DIR/python/         the same unpacked, their packages, and the folders of Python workers

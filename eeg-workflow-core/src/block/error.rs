@@ -36,6 +36,8 @@ pub enum BlockErrorKind {
     TimedOut,
     /// Its outputs would exceed the limit on memory.
     Memory,
+    /// What ran the block was ended from outside, by a signal.
+    Killed,
 }
 
 impl BlockError {

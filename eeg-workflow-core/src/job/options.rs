@@ -1,14 +1,32 @@
 //! Settings of the job service.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::{JobProblem, Timestamp};
+
 /// Settings of a [`JobService`](super::JobService).
+///
+/// ```
+/// use eeg_workflow_core::job::{JobOptions, Retention};
+///
+/// let mut options = JobOptions::new("/var/lib/lab/artifacts");
+/// options.max_running = 8;
+/// options.retention = Retention::of_jobs(1_000);
+/// options.on_problem = (|problem: &_| eprintln!("{problem}")).into();
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JobOptions {
     /// The folder of artifacts, with one folder in it for each job that made any. It is made
     /// if it is not there.
     pub artifacts: PathBuf,
+    /// Whether artifacts of jobs that the store has never known are removed when the service is
+    /// opened. Otherwise it is not opened when there are any: the store may have been lost, or
+    /// be an old copy, and the files are those of other users.
+    pub discard_foreign_artifacts: bool,
     /// The folder of the users' files, with one folder in it for each user, named by the
     /// user's id; without it, FILE parameters name nothing.
     pub files: Option<PathBuf>,
@@ -22,30 +40,107 @@ pub struct JobOptions {
     pub max_running: usize,
     /// Jobs of one owner that run at once.
     pub max_running_per_owner: usize,
+    /// Bytes of the documents of all jobs that run at once, half of them of one owner; but each
+    /// owner can run one job of any size.
+    pub max_running_bytes: usize,
     /// Jobs of one owner that have not ended; further ones are refused.
     pub max_unfinished_per_owner: usize,
+    /// Bytes of the documents of waiting jobs that are held in memory, so that they start at
+    /// once; beyond that they are in the store only until their turn comes.
+    pub max_waiting_bytes: usize,
     /// How often the progress of a running job is stored at most.
     pub save_interval: Duration,
     /// How often a job is resumed after the process has ended without a shutdown while the job
     /// was running; then it has failed, because it may be what ends the process.
     pub max_resumes: u32,
+    /// Which finished jobs are kept; by default all.
+    pub retention: Retention,
+    /// Is told of everything that goes wrong.
+    pub on_problem: ProblemListener,
 }
 
-impl Default for JobOptions {
-    /// No deadlines; 128 jobs at once, 64 of them of one owner; 10,000 unfinished ones of one
-    /// owner; 3 resumes. The folder of artifacts is for the caller to name.
-    fn default() -> Self {
+impl JobOptions {
+    /// Settings with this folder for artifacts, without deadlines: 128 jobs at once, 64 of them
+    /// of one owner, 512 MiB of documents; 10,000 unfinished ones of one owner, 16 MiB of them
+    /// in memory; 3 resumes; finished jobs are kept.
+    pub fn new(artifacts: impl Into<PathBuf>) -> Self {
         Self {
-            artifacts: PathBuf::new(),
+            artifacts: artifacts.into(),
+            discard_foreign_artifacts: false,
             files: None,
             run_deadline: None,
             block_deadline: None,
             memory_limit: None,
             max_running: 128,
             max_running_per_owner: 64,
+            max_running_bytes: 512 << 20,
             max_unfinished_per_owner: 10_000,
+            max_waiting_bytes: 16 << 20,
             save_interval: Duration::from_millis(200),
             max_resumes: 3,
+            retention: Retention::default(),
+            on_problem: ProblemListener::default(),
         }
+    }
+}
+
+/// Which of each owner's finished jobs are kept. What is beyond is deleted with its artifacts:
+/// when the service is opened, some time after a job ended, and once an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// The newest ones, at most so many.
+    pub max_jobs: Option<usize>,
+    /// Those that ended no longer ago than this.
+    pub max_age: Option<Duration>,
+}
+
+impl Retention {
+    /// The newest `max_jobs` of each owner.
+    pub fn of_jobs(max_jobs: usize) -> Self {
+        Self { max_jobs: Some(max_jobs), max_age: None }
+    }
+
+    /// And of those the ones that ended no longer ago than this.
+    pub fn with_max_age(self, max_age: Duration) -> Self {
+        Self { max_age: Some(max_age), ..self }
+    }
+
+    /// The earliest end of a job that is kept.
+    pub(super) fn oldest(&self, now: Timestamp) -> Option<Timestamp> {
+        let age = i64::try_from(self.max_age?.as_secs()).unwrap_or(i64::MAX);
+        Some(Timestamp(now.0.saturating_sub(age)))
+    }
+
+    /// Whether all jobs are kept.
+    pub fn keeps_all(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whoever is told of what goes wrong in a job service: a closure, from which it is made by
+/// `into()`. It is called on threads of the service and of callers, and must be quick.
+#[derive(Clone, Default)]
+pub struct ProblemListener(Option<Arc<OnProblem>>);
+
+type OnProblem = dyn Fn(&JobProblem) + Send + Sync;
+
+impl ProblemListener {
+    pub(super) fn tell(&self, problem: &JobProblem) {
+        if let Some(listener) = &self.0 {
+            listener(problem);
+        }
+    }
+}
+
+impl<F: Fn(&JobProblem) + Send + Sync + 'static> From<F> for ProblemListener {
+    fn from(listener: F) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+}
+
+impl fmt::Debug for ProblemListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProblemListener").field(&self.0.is_some()).finish()
     }
 }

@@ -4,6 +4,7 @@ use super::JobStatus;
 
 /// How many jobs there are, and how many have ended since the service was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JobCounts {
     /// Accepted, and waiting for their turn.
     pub queued: u64,

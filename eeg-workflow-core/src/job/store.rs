@@ -4,7 +4,9 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Job, JobId, JobState, JobSummary, Lost, ModuleUse, Pending, Timestamp};
+use super::{
+    Job, JobId, JobState, JobSummary, JobToken, Lost, ModuleUse, Pending, Retention, Timestamp,
+};
 use crate::block::OwnerId;
 
 /// A place that keeps jobs.
@@ -20,11 +22,17 @@ pub trait JobStore: Send + Sync + 'static {
     /// Replaces a job's state. Does nothing when the job is not there.
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>>;
 
-    /// Deletes a job of this owner that has ended; says whether there was one.
-    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>>;
+    /// Deletes a job of this owner that has ended; gives its token if there was one.
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<Option<JobToken>, StoreError>>;
 
-    /// Deletes all jobs of this owner that have ended; says which.
-    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>>;
+    /// Deletes some of the jobs of this owner that have ended and are beyond what is to be kept
+    /// at this time; says which. There are no more when it says none.
+    fn prune(
+        &self,
+        owner: OwnerId,
+        keep: Retention,
+        now: Timestamp,
+    ) -> Pending<Result<Vec<(JobId, JobToken)>, StoreError>>;
 
     /// Resolves when everything that was asked for before is done.
     fn flush(&self) -> Pending<Result<(), StoreError>>;
@@ -59,7 +67,35 @@ pub trait JobStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be read.
-    fn unfinished(&self) -> Result<Vec<JobId>, StoreError>;
+    fn unfinished(&self) -> Result<Vec<UnfinishedJob>, StoreError>;
+
+    /// All owners of jobs.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn owners(&self) -> Result<Vec<OwnerId>, StoreError>;
+
+    /// The token of a job of this owner.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn token(&self, owner: OwnerId, id: JobId) -> Result<Option<JobToken>, StoreError>;
+
+    /// The tokens of all jobs.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn tokens(&self) -> Result<Vec<(JobId, JobToken)>, StoreError>;
+
+    /// The highest number that a job was ever given, 0 if none was.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn last_id(&self) -> Result<JobId, StoreError>;
+
+    /// The disk is full: gives up what the store holds in reserve, so that something can be
+    /// deleted.
+    fn make_room(&self) {}
 
     /// What the store has done so far.
     fn statistics(&self) -> StoreStatistics;
@@ -74,8 +110,27 @@ pub struct NewJob {
     pub started: Timestamp,
     /// The workflow document's text.
     pub document: Arc<str>,
+    /// Its random number.
+    pub token: JobToken,
     /// The archives whose blocks it uses.
     pub modules: Vec<ModuleUse>,
+}
+
+/// What is needed of a job that has not ended to give it its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnfinishedJob {
+    /// Its number.
+    pub id: JobId,
+    /// Its random number.
+    pub token: JobToken,
+    /// The user whose job it is.
+    pub owner: OwnerId,
+    /// When it was accepted.
+    pub started: Timestamp,
+    /// Bytes of its document.
+    pub document_bytes: usize,
+    /// Whether somebody was told that it is cancelled.
+    pub cancel_requested: bool,
 }
 
 /// What a store has done since it was opened.
@@ -106,7 +161,7 @@ pub enum StoreError {
         /// The newest format that can be read.
         supported: i64,
     },
-    /// The file is no job store, or is damaged.
+    /// The file is not a job store, or is damaged.
     #[error("the job store {path} is damaged: {problem}")]
     Damaged {
         /// The file.
@@ -121,6 +176,15 @@ pub enum StoreError {
     /// the same.
     #[error("it is too large for the job store {0}")]
     TooLarge(PathBuf),
+    /// The store refuses to keep this of one job, whatever the reason; a second try gives the
+    /// same.
+    #[error("the job store {path} refuses it: {problem}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What the store said.
+        problem: String,
+    },
     /// The file stayed locked for too long.
     #[error("the job store {0} is busy")]
     Busy(PathBuf),
@@ -138,6 +202,14 @@ pub enum StoreError {
     /// Any other reason, for stores of one's own.
     #[error("the job store failed")]
     Other(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether the same write would fail again however often it is tried, because of what is to
+    /// be stored and not because of the state of the store.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::TooLarge(_) | Self::Refused { .. })
+    }
 }
 
 impl From<Lost> for StoreError {

@@ -62,9 +62,14 @@ impl Axis {
     /// Round numbers inside the axis, about `count` of them, each with its label.
     pub fn ticks(self, count: usize) -> Vec<(f64, String)> {
         let wanted = count.clamp(1, 50) as f64;
-        let step = round_step((self.high / 2.0 - self.low / 2.0) / wanted * 2.0);
+        let ends = |step: f64| ((self.low / step).ceil(), (self.high / step).floor());
+        let mut step = round_step((self.high / 2.0 - self.low / 2.0) / wanted * 2.0);
+        // One number says nothing about the scale.
+        while count > 1 && ends(step).1 - ends(step).0 < 1.0 {
+            step = round_step(step / 2.5);
+        }
         let step = if self.whole { step.max(1.0) } else { step };
-        let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
+        let (first, last) = ends(step);
         if !(step > 0.0 && first.is_finite() && last.is_finite()) {
             return Vec::new();
         }

@@ -118,26 +118,13 @@ impl Canvas {
         }
     }
 
-    /// Part of the pixel column `x` from `top` to `bottom`, with soft ends.
-    fn column(&mut self, x: i64, top: f64, bottom: f64, color: Color) {
-        let limit = f64::from(self.height);
-        let (top, bottom) = (top.max(0.0), bottom.min(limit));
-        if top.is_nan() || bottom <= top {
+    /// Part of the pixel column `x` from `top` to `bottom`, with soft ends. Ends that are not
+    /// finite draw nothing; `opacity` is 0 to 1.
+    fn column(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
+        if !(top.is_finite() && bottom.is_finite()) {
             return;
         }
-        for y in top.floor() as i64..bottom.ceil() as i64 {
-            let row = y as f64;
-            let cover = (row + 1.0).min(bottom) - row.max(top);
-            self.blend(x, y, color, cover);
-        }
-    }
-
-    /// As [`Self::column`], of a translucent colour; `opacity` is 0 to 1.
-    fn shade(&mut self, x: i64, top: f64, bottom: f64, color: Color, opacity: f64) {
-        let (top, bottom) = (top.min(bottom).max(0.0), top.max(bottom).min(f64::from(self.height)));
-        if top.is_nan() || bottom <= top {
-            return;
-        }
+        let (top, bottom) = (top.max(0.0), bottom.min(f64::from(self.height)));
         for y in top.floor() as i64..bottom.ceil() as i64 {
             let cover = (y as f64 + 1.0).min(bottom) - (y as f64).max(top);
             self.blend(x, y, color, cover * opacity);
@@ -256,14 +243,14 @@ impl Surface for Canvas {
             for x in first..last {
                 let t = (x as f64 + 0.5 - x0) / (x1 - x0);
                 let (top, bottom) = (top0 + (top1 - top0) * t, bottom0 + (bottom1 - bottom0) * t);
-                self.shade(x, top, bottom, color, opacity);
+                self.column(x, top.min(bottom), top.max(bottom), color, opacity);
             }
         }
     }
 
     fn columns(&mut self, left: f64, columns: &[(f64, f64)], color: Color) {
         for (x, (top, bottom)) in (left as i64..).zip(columns) {
-            self.column(x, *top, *bottom, color);
+            self.column(x, *top, *bottom, color, 1.0);
         }
     }
 

@@ -90,6 +90,17 @@ impl Surface for Svg {
             |(x, (top, bottom)): (usize, &(f64, f64))| (left + x as f64 + 0.5, *top, *bottom);
         let points: Vec<_> = columns.iter().enumerate().map(point).collect();
         self.band(&points, color, 1.0);
+        // A column between two gaps has no neighbour to make a band with.
+        let is_there = |at: Option<usize>| {
+            let column = at.and_then(|at| columns.get(at));
+            column.is_some_and(|(top, bottom)| top.is_finite() && bottom.is_finite())
+        };
+        for (at, (top, bottom)) in columns.iter().enumerate() {
+            if is_there(Some(at)) && !is_there(at.checked_sub(1)) && !is_there(at.checked_add(1)) {
+                let left = left + at as f64;
+                self.rect(Rect { left, right: left + 1.0, top: *top, bottom: *bottom }, color);
+            }
+        }
     }
 
     fn fields(

@@ -189,3 +189,33 @@ fn colours_run_from_blue_over_white_to_red() {
     let empty = ColorScale::around_zero([]);
     assert!(empty.low() < empty.high());
 }
+
+/// Whether the margins beside the axes are as white as they should be.
+fn is_clean(png: &[u8]) -> bool {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let rows: Vec<&[u8]> = pixels.chunks_exact(info.width as usize * 3).collect();
+    let white = |row: &[u8]| row.iter().all(|byte| *byte == 255);
+    white(rows[0]) && white(rows[rows.len() - 1])
+}
+
+#[test]
+fn what_has_no_confidence_band_is_drawn_without_one() {
+    let notes = |n: u32| (0..n).map(|k| note(0.3 + 0.3 * f64::from(k), 0.0, "Stimulus/S  1"));
+    let options = EpochOptions { tmin: -0.1, tmax: 0.2, baseline: None, ..EpochOptions::default() };
+    let wave = |n: usize| Array2::from_shape_fn((2, n), |(_, i)| 1e-5 * (i as f64 / 3.0).sin());
+    // One epoch, averages of conditions, and epochs with a gap.
+    let one = Epochs::extract(&recording(wave(300), 100.0, notes(1).collect()), &options).unwrap();
+    let mut gap = wave(300);
+    gap.slice_mut(ndarray::s![0, 40..45]).fill(f64::NAN);
+    let gap = Epochs::extract(&recording(gap, 100.0, notes(5).collect()), &options);
+    let none: [&str; 0] = [];
+    for epochs in [Some(&one), gap.as_ref().ok()].into_iter().flatten() {
+        assert!(is_clean(&plot_epochs(epochs, Format::Png).unwrap()));
+        assert!(is_clean(&plot_erp(epochs, &none, Format::Png).unwrap()));
+        let averages = epochs.averages().unwrap();
+        let averages: Vec<&_> = averages.iter().collect();
+        assert!(is_clean(&plot_averages(&averages, Format::Png).unwrap()));
+    }
+}

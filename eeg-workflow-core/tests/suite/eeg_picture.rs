@@ -148,3 +148,37 @@ fn an_axis_of_counts_marks_whole_numbers_only() {
     let ticks = Axis::over([1.0, 3.0]).of_counts().ticks(8);
     assert_eq!(ticks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
 }
+
+#[test]
+fn what_is_not_finite_draws_nothing_on_any_surface() {
+    let nothing = |format: Format| format.surface(100, 80).unwrap().file().unwrap();
+    for end in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        for format in [Format::Png, Format::Svg] {
+            let mut surface = format.surface(100, 80).unwrap();
+            surface.band(
+                &[(10.0, end, 40.0), (50.0, 20.0, end), (90.0, end, end)],
+                Color::INK,
+                0.5,
+            );
+            surface.columns(10.0, &[(end, 40.0), (20.0, end), (end, end)], Color::INK);
+            surface.polyline(&[(10.0, end), (end, 40.0)], 2.0, Color::INK);
+            assert!(surface.file().unwrap() == nothing(format), "{end} in {format:?}");
+        }
+    }
+    // What is finite between two gaps is there.
+    for format in [Format::Png, Format::Svg] {
+        let mut surface = format.surface(100, 80).unwrap();
+        surface.columns(10.0, &[(f64::NAN, 1.0), (20.0, 40.0), (f64::NAN, 1.0)], Color::INK);
+        assert!(surface.file().unwrap() != nothing(format), "{format:?}");
+    }
+}
+
+#[test]
+fn an_axis_has_two_numbers_at_least_so_that_its_scale_can_be_read() {
+    for (low, high) in [(-40.0, 40.0), (-1.2, 3.4), (0.0, 0.7), (1e-9, 3e-9), (-270.0, 130.0)] {
+        for count in 2..6 {
+            let ticks = Axis::over([low, high]).ticks(count);
+            assert!((2..=12).contains(&ticks.len()), "{low} to {high}, {count}: {ticks:?}");
+        }
+    }
+}

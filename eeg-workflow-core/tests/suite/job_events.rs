@@ -55,7 +55,7 @@ fn all_events_of_a_job_come_numbered_and_in_order() {
             "7 log 1 \"step 3\"",
             "8 progress 1 0.75",
             "9 log 1 \"step 4\"",
-            "10 progress 1 1",
+            "10 progress 1 1.0",
             "11 block 1 \"completed\"",
             "12 block 2 \"running\"",
             "13 log 2 \"about to fail\"",
@@ -138,9 +138,25 @@ fn an_ended_job_gives_a_snapshot_and_the_end() {
     let data: serde_json::Value = serde_json::from_str(&events[0].data).unwrap();
     assert_eq!(data["blocks"][0]["output"]["value"]["filename"], "1-plot.png");
     assert_eq!(data["blocks"][1]["state"], "failed");
-    // An event number from another life of the service.
+    // An event number that was never given.
     let names: Vec<&str> = subscribe(&lab, id, 10_000).map(|event| event.name).collect();
     assert_eq!(names, ["snapshot", "end"]);
+}
+
+#[test]
+fn a_number_that_was_never_given_gets_a_snapshot_and_then_what_follows() {
+    let lab = Lab::new();
+    let id = lab.submit(&document(&["Gate", "Talk"], &[(1, 2)]));
+    until(|| lab.probe.order().len() == 1);
+    let known = subscribe(&lab, id, 0);
+    let unknown = subscribe(&lab, id, 1 << 40);
+    lab.probe.open();
+    let known: Vec<JobEvent> = known.collect();
+    let unknown: Vec<JobEvent> = unknown.collect();
+    assert_eq!(unknown[0].name, "snapshot");
+    let rest = known.iter().position(|event| event.number > unknown[0].number).unwrap();
+    assert_eq!(unknown[1..], known[rest..]);
+    assert_eq!(unknown.last().unwrap().name, "end");
 }
 
 #[test]

@@ -3,22 +3,21 @@
 
 use crate::support::jobs;
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
-    BlockState, Cancellation, Job, JobId, JobOptions, JobService, JobState, JobStatus, JobStore,
-    JobSummary, MemoryStore, ModuleUse, Modules, NewJob, Pending, Phase, Resolver, SqliteStore,
-    StoreError, StoreStatistics, Timestamp,
+    BlockState, Cancellation, JobId, JobOptions, JobProblem, JobService, JobState, JobStatus,
+    JobStore, JobToken, MemoryStore, ModuleUse, NewJob, Phase, PlanSource, SqliteStore, StoreError,
+    Timestamp,
 };
 use eeg_workflow_core::module::ModuleRegistry;
 use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
-use jobs::{Lab, OWNER, document, until};
+use jobs::{FaultyStore, Lab, OWNER, Operation, document, until};
 use tempfile::{TempDir, tempdir};
 
 fn store(folder: &Path) -> Arc<SqliteStore> {
@@ -80,7 +79,7 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
     let lab = durable();
     let blocks = ["Constant kept", "Plot shown", "Large lost", "Gate", "Pass end"];
     let id = lab.submit(&document(&blocks, &[(1, 4), (4, 5)]));
-    let kept = || lab.store.get(id).unwrap().unwrap().state.kept.len() == 2;
+    let kept = || lab.store.get(id).unwrap().unwrap().state.saved_outputs.len() == 2;
     until(|| kept() && lab.probe.order().len() == 4);
     let again = after_a_crash(&lab);
     // What is shown of them is there from the start.
@@ -95,14 +94,14 @@ fn blocks_whose_outputs_were_kept_are_not_run_again() {
     let runs = ["kept", "shown", "lost", "", "end"].map(|name| again.probe.runs(name));
     assert_eq!(runs, [0, 0, 1, 1, 1]);
     again.store.flush().wait().unwrap();
-    assert!(again.store.get(id).unwrap().unwrap().state.kept.is_empty(), "of no more use");
+    assert!(again.store.get(id).unwrap().unwrap().state.saved_outputs.is_empty(), "of no more use");
     lab.probe.open();
 }
 
 /// The same blocks from an archive of this digest.
 struct Archive(ModuleRegistry, &'static str);
 
-impl Modules for Archive {
+impl PlanSource for Archive {
     fn plan(
         &self,
         _: OwnerId,
@@ -128,7 +127,7 @@ fn when_an_archive_has_changed_its_blocks_are_run_again() {
     for (digest, runs) in [("first", 0), ("second", 1)] {
         let lab = open(tempdir().unwrap(), "first");
         let id = lab.submit(&document(&["Pass kept", "Gate"], &[(1, 2)]));
-        until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+        until(|| lab.store.get(id).unwrap().unwrap().state.saved_outputs.len() == 1);
         assert_eq!(lab.store.get(id).unwrap().unwrap().modules[0].digest, "first");
         let copy = tempdir().unwrap();
         copy_folder(lab.folder.path(), copy.path());
@@ -144,7 +143,7 @@ fn when_an_archive_has_changed_its_blocks_are_run_again() {
 fn a_block_whose_file_is_gone_is_run_again() {
     let lab = durable();
     let id = lab.submit(&document(&["Plot shown", "Gate"], &[(1, 2)]));
-    until(|| lab.store.get(id).unwrap().unwrap().state.kept.len() == 1);
+    until(|| lab.store.get(id).unwrap().unwrap().state.saved_outputs.len() == 1);
     std::fs::remove_file(lab.artifacts(id).join("1-plot.png")).unwrap();
     let again = after_a_crash(&lab);
     again.probe.open();
@@ -211,6 +210,7 @@ fn a_job_whose_modules_are_gone_has_failed_and_says_why() {
         owner: OWNER,
         started: Timestamp(0),
         document: document.into(),
+        token: JobToken(5),
         modules: Vec::new(),
     };
     let gone = store.insert(new(&text)).wait().unwrap();
@@ -246,81 +246,19 @@ fn a_short_job_costs_one_insert_and_one_more_write() {
     assert!((40..=41).contains(&writes), "{writes} writes for 20 jobs and a flush");
 }
 
-/// A store that fails, or holds its writes back, when it is told to.
-#[derive(Default)]
-struct Steered {
-    inner: MemoryStore,
-    full: AtomicBool,
-    slow: AtomicBool,
-    held: Mutex<VecDeque<Held>>,
-}
-
-type Held = (JobId, JobState, Resolver<Result<(), StoreError>>);
-
-impl Steered {
-    /// Does the oldest write that was held back.
-    fn let_one_through(&self) {
-        let (id, state, resolver) = self.held.lock().unwrap().pop_front().unwrap();
-        resolver.resolve(self.inner.save(id, state).wait());
-    }
-
-    fn or<T: Send + 'static>(
-        &self,
-        write: impl FnOnce() -> Pending<Result<T, StoreError>>,
-    ) -> Pending<Result<T, StoreError>> {
-        if self.full.load(Ordering::SeqCst) {
-            return Pending::ready(Err(StoreError::Full("jobs.db".into())));
-        }
-        write()
-    }
-}
-
-impl JobStore for Steered {
-    fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
-        self.or(|| self.inner.insert(job))
-    }
-    fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
-        if self.slow.load(Ordering::SeqCst) {
-            let (resolver, pending) = Pending::new();
-            self.held.lock().unwrap().push_back((id, state, resolver));
-            return pending;
-        }
-        self.or(|| self.inner.save(id, state))
-    }
-    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
-        self.or(|| self.inner.delete(owner, id))
-    }
-    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
-        self.or(|| self.inner.delete_finished(owner))
-    }
-    fn flush(&self) -> Pending<Result<(), StoreError>> {
-        self.inner.flush()
-    }
-    fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.inner.get(id)
-    }
-    fn list(
-        &self,
-        owner: OwnerId,
-        before: Option<JobId>,
-        limit: usize,
-    ) -> Result<Vec<JobSummary>, StoreError> {
-        self.inner.list(owner, before, limit)
-    }
-    fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
-        self.inner.unfinished()
-    }
-    fn statistics(&self) -> StoreStatistics {
-        self.inner.statistics()
-    }
+fn faulty() -> Arc<FaultyStore> {
+    Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())))
 }
 
 #[test]
 fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
-    let failing = Arc::new(Steered::default());
+    let failing = faulty();
     let lab = Lab::with(failing.clone(), |_| {});
     let id = lab.submit(&document(&["Gate"], &[]));
-    failing.full.store(true, Ordering::SeqCst);
+    failing.fail(|operation| match operation {
+        Operation::Insert | Operation::Save(_) => Some(StoreError::Full("jobs.db".into())),
+        _ => None,
+    });
     let workflow = Workflow::from_json(&document(&["Pass"], &[])).unwrap();
     let refused = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap_err();
     assert!(refused.to_string().contains("no space"), "{refused}");
@@ -332,7 +270,7 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
     assert!(lab.service.problems() > 0);
     assert_eq!(lab.service.list(OWNER, None, 10).unwrap()[0].status.wire(), "RUNNING");
     // There is space again: the result is stored, and all is well.
-    failing.full.store(false, Ordering::SeqCst);
+    failing.heal();
     until(|| failing.get(id).unwrap().unwrap().state.status == JobStatus::Completed);
     assert_eq!(lab.wait(id)["status"], "COMPLETED");
     until(|| lab.details(id).get("error").is_none());
@@ -343,15 +281,16 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
 
 #[test]
 fn an_end_is_told_once_it_is_durable_and_never_taken_back() {
-    let slow = Arc::new(Steered::default());
+    let slow = faulty();
     let lab = Lab::with(slow.clone(), |_| {});
     slow.slow.store(true, Ordering::SeqCst);
     let id = lab.submit(&document(&["Pass", "Gate"], &[(1, 2)]));
-    let held = || slow.held.lock().unwrap().len();
+    let held = || slow.held();
     until(|| held() > 0);
     let progress = held();
     lab.probe.open();
-    until(|| held() > progress && lab.service.counts().completed == 1);
+    until(|| held() > progress && lab.service.counts().running == 0);
+    assert_eq!(lab.service.counts().completed, 0);
     let mut told = false;
     while held() > 0 {
         assert_eq!(lab.status(id), if told { "COMPLETED" } else { "RUNNING" });
@@ -370,7 +309,7 @@ fn a_service_needs_a_folder_for_artifacts() {
     let folder: TempDir = tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
     let engine = Engine::new(EngineOptions::default()).unwrap();
-    let options = JobOptions { artifacts: folder.path().join("file"), ..JobOptions::default() };
+    let options = JobOptions::new(folder.path().join("file"));
     let modules = Arc::new(jobs::registry(&Arc::default()));
     let store = Arc::new(MemoryStore::new());
     let error = JobService::open(engine, store, modules, options).unwrap_err();
@@ -383,6 +322,7 @@ fn left(store: &MemoryStore, text: &str, change: impl FnOnce(&mut JobState)) -> 
         owner: OWNER,
         started: Timestamp::now(),
         document: text.into(),
+        token: JobToken(5),
         modules: Vec::new(),
     };
     let id = store.insert(new).wait().unwrap();
@@ -458,62 +398,41 @@ fn events_of_a_resumed_job_have_numbers_that_were_never_given_before() {
     assert!(first.number > 1 << 50 && first.number < 1 << 53, "{}", first.number);
 }
 
-/// A store that cannot hold a job whose blocks show anything.
-#[derive(Default)]
-struct Small {
-    inner: MemoryStore,
-    refused: AtomicUsize,
-}
-
-impl JobStore for Small {
-    fn insert(&self, job: NewJob) -> Pending<Result<JobId, StoreError>> {
-        self.inner.insert(job)
-    }
-    fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
-        let shows = |block: &BlockState| matches!(block.phase, Phase::Finished(Some(_)));
-        if state.blocks.iter().any(shows) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Pending::ready(Err(StoreError::TooLarge("jobs.db".into())));
-        }
-        self.inner.save(id, state)
-    }
-    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
-        self.inner.delete(owner, id)
-    }
-    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
-        self.inner.delete_finished(owner)
-    }
-    fn flush(&self) -> Pending<Result<(), StoreError>> {
-        self.inner.flush()
-    }
-    fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.inner.get(id)
-    }
-    fn list(
-        &self,
-        owner: OwnerId,
-        before: Option<JobId>,
-        limit: usize,
-    ) -> Result<Vec<JobSummary>, StoreError> {
-        self.inner.list(owner, before, limit)
-    }
-    fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
-        self.inner.unfinished()
-    }
-    fn statistics(&self) -> StoreStatistics {
-        self.inner.statistics()
-    }
-}
-
 #[test]
-fn a_result_that_is_too_large_for_the_store_fails_the_job_once() {
-    let store = Arc::new(Small::default());
-    let lab = Lab::with(store.clone(), |_| {});
-    let id = lab.submit(&document(&["Plot"], &[]));
-    let details = lab.wait(id);
-    assert_eq!(details["status"], "FAILED");
-    let error = details["error"].as_str().unwrap();
-    assert!(error.contains("cannot be stored") && error.contains("too large"), "{error}");
-    assert!(store.refused.load(Ordering::SeqCst) > 0 && lab.service.problems() > 0);
-    assert!(store.unfinished().unwrap().is_empty());
+fn a_result_that_the_store_refuses_fails_the_job_once_with_the_reason() {
+    let too_large = || StoreError::TooLarge("jobs.db".into());
+    let refused =
+        || StoreError::Refused { path: "jobs.db".into(), problem: "not like this".to_owned() };
+    let errors = [too_large(), refused()];
+    for (error, reason) in errors.into_iter().zip(["too large", "not like this"]) {
+        let memory = Arc::new(MemoryStore::new());
+        let store = Arc::new(FaultyStore::new(memory.clone()));
+        // It cannot hold a job whose blocks show anything.
+        store.fail(move |operation| match operation {
+            Operation::Save(state) => {
+                let shows = |block: &BlockState| matches!(block.phase, Phase::Finished(Some(_)));
+                state.blocks.iter().any(shows).then(|| error.clone())
+            }
+            _ => None,
+        });
+        let problems = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&problems);
+        let lab = Lab::with(store, |options| {
+            options.on_problem =
+                (move |problem: &JobProblem| told.lock().unwrap().push(problem.clone())).into();
+        });
+        let id = lab.submit(&document(&["Plot"], &[]));
+        let details = lab.wait(id);
+        assert_eq!(details["status"], "FAILED");
+        let why = details["error"].as_str().unwrap();
+        assert!(why.contains("cannot be stored") && why.contains(reason), "{why}");
+        assert_eq!(lab.service.counts().failed, 1);
+        assert!(memory.unfinished().unwrap().is_empty(), "it does not run again");
+        let problems = problems.lock().unwrap();
+        assert!(
+            matches!(problems[0], JobProblem::NotSaved { job, .. } if job == id),
+            "{problems:?}"
+        );
+        assert_eq!(lab.service.problems(), u64::try_from(problems.len()).unwrap());
+    }
 }

@@ -336,8 +336,9 @@ fn artifacts_are_found_by_plain_names_only() {
 #[test]
 fn a_file_that_cannot_be_kept_fails_its_block_and_the_job() {
     let lab = Lab::new();
-    // Where the job's folder should be is a file.
-    std::fs::write(lab.artifacts(JobId(1)), "").unwrap();
+    // Where the folder of artifacts should be is a file.
+    std::fs::remove_dir(lab.folder.path().join("artifacts")).unwrap();
+    std::fs::write(lab.folder.path().join("artifacts"), "").unwrap();
     let id = lab.submit(&document(&["Plot", "Pass"], &[(1, 2)]));
     let details = lab.wait(id);
     assert_eq!(details["status"], "FAILED");

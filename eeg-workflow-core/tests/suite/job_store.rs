@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::Value;
 use eeg_workflow_core::job::{
-    BlockState, JobId, JobState, JobStatus, JobStore, Log, Lost, MemoryStore, ModuleUse, NewJob,
-    Pending, Phase, Shown, Timestamp,
+    BlockState, JobId, JobState, JobStatus, JobStore, JobToken, Log, Lost, MemoryStore, ModuleUse,
+    NewJob, Pending, Phase, Retention, Shown, Timestamp, UnfinishedJob,
 };
 
 fn new_job(owner: OwnerId, document: &str) -> NewJob {
     let digest = ModuleUse { module: "Lab.zip:Lab".to_owned(), digest: "ab12".to_owned() };
-    NewJob { owner, started: Timestamp(1_000), document: document.into(), modules: vec![digest] }
+    let (started, token) = (Timestamp(1_000), JobToken(u64::MAX - 7));
+    NewJob { owner, started, document: document.into(), token, modules: vec![digest] }
 }
 
 fn insert(store: &dyn JobStore, owner: OwnerId) -> JobId {
@@ -59,8 +61,41 @@ fn full_state() -> JobState {
         error: Some("of the job".into()),
         events: 12,
         blocks,
-        kept: vec![(2, vec![Value::from(40), Value::from("x")].into()), (3, Vec::new().into())],
+        replaced_modules: vec![ModuleUse { module: "Lab.zip:Lab".into(), digest: "cd".into() }],
+        saved_outputs: vec![
+            (2, vec![Value::from(40), Value::from("x")].into()),
+            (3, Vec::new().into()),
+        ],
     }
+}
+
+fn unfinished(store: &dyn JobStore) -> Vec<JobId> {
+    store.unfinished().unwrap().iter().map(|job| job.id).collect()
+}
+
+fn prune(store: &dyn JobStore, owner: OwnerId, keep: Retention) -> Vec<JobId> {
+    let deleted = store.prune(owner, keep, Timestamp(10_000)).wait().unwrap();
+    let mut ids: Vec<JobId> = deleted.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The newest that have ended are kept, and of those the ones that are young enough; one that has
+/// not ended is never deleted, nor another's.
+fn retention(store: &dyn JobStore) {
+    let owner = OwnerId(7);
+    let jobs: Vec<JobId> = (0..6).map(|_| insert(store, owner)).collect();
+    for (at, id) in (0..).zip(&jobs[..5]) {
+        let ended = Some(Timestamp(9_000 + 100 * at));
+        let state = JobState { status: JobStatus::Completed, ended, ..JobState::default() };
+        store.save(*id, state).wait().unwrap();
+    }
+    assert_eq!(prune(store, OwnerId(8), Retention::of_jobs(0)), [JobId(0); 0]);
+    assert_eq!(prune(store, owner, Retention::default()), [JobId(0); 0]);
+    assert_eq!(prune(store, owner, Retention::of_jobs(4)), [jobs[0]]);
+    let young = Retention::of_jobs(4).with_max_age(Duration::from_secs(750));
+    assert_eq!(prune(store, owner, young), [jobs[1], jobs[2]]);
+    assert_eq!(ids(store, owner, None, 10), [jobs[5].0, jobs[4].0, jobs[3].0]);
 }
 
 /// What every store must hold.
@@ -95,17 +130,32 @@ fn contract(store: &dyn JobStore) {
     let mut given = full_state();
     (back.blocks[3].log, given.blocks[3].log) = (None, None);
     assert_eq!(back, given);
-    assert_eq!(store.unfinished().unwrap(), [first, others, second, third]);
+    assert_eq!(unfinished(store), [first, others, second, third]);
+    let first_again = store.unfinished().unwrap().remove(0);
+    assert_eq!(
+        first_again,
+        UnfinishedJob {
+            id: first,
+            token: JobToken(u64::MAX - 7),
+            owner: OwnerId(1),
+            started: Timestamp(1_000),
+            document_bytes: "{\"blocks\":[]}".len(),
+            cancel_requested: true,
+        }
+    );
 
     // Only what has ended, and only the owner's, can be deleted.
     store.save(second, ended(JobStatus::Completed)).wait().unwrap();
     let summary = store.list(OwnerId(1), Some(third), 1).unwrap().remove(0);
     assert_eq!((summary.status, summary.ended), (JobStatus::Completed, Some(Timestamp(2_000))));
-    assert_eq!(store.unfinished().unwrap(), [first, others, third]);
-    assert!(!store.delete(OwnerId(1), first).wait().unwrap());
-    assert!(!store.delete(OwnerId(2), second).wait().unwrap());
-    assert!(store.delete(OwnerId(1), second).wait().unwrap());
-    assert!(!store.delete(OwnerId(1), second).wait().unwrap());
+    assert_eq!(unfinished(store), [first, others, third]);
+    let delete = |owner, id| store.delete(OwnerId(owner), id).wait().unwrap();
+    assert_eq!(delete(1, first), None);
+    assert_eq!(delete(2, second), None);
+    assert_eq!(store.token(OwnerId(1), second).unwrap(), Some(JobToken(u64::MAX - 7)));
+    assert_eq!(store.token(OwnerId(2), second).unwrap(), None);
+    assert_eq!(delete(1, second), Some(JobToken(u64::MAX - 7)));
+    assert_eq!(delete(1, second), None);
     assert!(store.get(second).unwrap().is_none());
     store.save(second, ended(JobStatus::Failed)).wait().unwrap();
     assert!(store.get(second).unwrap().is_none(), "saving does not bring a job back");
@@ -113,10 +163,20 @@ fn contract(store: &dyn JobStore) {
     // All at once; numbers are not given again.
     store.save(third, ended(JobStatus::Cancelled)).wait().unwrap();
     store.save(others, ended(JobStatus::Completed)).wait().unwrap();
-    assert_eq!(store.delete_finished(OwnerId(1)).wait().unwrap(), [third]);
+    assert_eq!(prune(store, OwnerId(1), Retention::of_jobs(0)), [third]);
+    assert_eq!(prune(store, OwnerId(1), Retention::of_jobs(0)), [JobId(0); 0]);
     assert_eq!(ids(store, OwnerId(1), None, 10), [first.0]);
     assert_eq!(ids(store, OwnerId(2), None, 10), [others.0]);
-    assert!(insert(store, OwnerId(1)) > third);
+    let last = insert(store, OwnerId(1));
+    assert!(last > third);
+    assert_eq!(store.last_id().unwrap(), last);
+    let mut owners = store.owners().unwrap();
+    owners.sort_unstable();
+    assert_eq!(owners, [OwnerId(1), OwnerId(2)]);
+    let mut tokens = store.tokens().unwrap();
+    tokens.sort_unstable_by_key(|(id, _)| *id);
+    assert_eq!(tokens, [first, others, last].map(|id| (id, JobToken(u64::MAX - 7))));
+    retention(store);
     store.flush().wait().unwrap();
 }
 
@@ -213,7 +273,10 @@ mod sqlite {
         drop(store);
 
         let store = SqliteStore::open(&path).unwrap();
-        assert_eq!(store.get(kept).unwrap().unwrap().state.kept, full_state().kept);
+        assert_eq!(
+            store.get(kept).unwrap().unwrap().state.saved_outputs,
+            full_state().saved_outputs
+        );
         assert!(store.get(deleted).unwrap().is_none());
         assert!(insert(&store, OwnerId(1)) > deleted);
     }
@@ -229,7 +292,7 @@ mod sqlite {
             std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
         }
         let crashed = SqliteStore::open(copy.path().join("jobs.db")).unwrap();
-        assert_eq!(crashed.unfinished().unwrap(), ids);
+        assert_eq!(unfinished(&crashed), ids);
     }
 
     #[test]
@@ -257,6 +320,63 @@ mod sqlite {
     }
 
     #[test]
+    fn the_file_shrinks_when_jobs_are_deleted() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        let store = SqliteStore::open(&path).unwrap();
+        let document = format!("{{\"blocks\":[],\"x\":\"{}\"}}", "x".repeat(100_000));
+        for _ in 0..100 {
+            let id = store.insert(new_job(OwnerId(1), &document)).wait().unwrap();
+            store.save(id, ended(JobStatus::Completed)).wait().unwrap();
+        }
+        drop(store);
+        let full = std::fs::metadata(&path).unwrap().len();
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(prune(&store, OwnerId(1), Retention::of_jobs(10)).len(), 90);
+        drop(store);
+        let left = std::fs::metadata(&path).unwrap().len();
+        assert!(full > 10_000_000 && left < full / 5, "{full} bytes, then {left}");
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_read_keeps_its_jobs_and_can_shrink() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE jobs (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL,
+                    status INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER, error TEXT
+                 ) STRICT;
+                 CREATE INDEX jobs_of_owner ON jobs (owner, id);
+                 CREATE INDEX jobs_unfinished ON jobs (id) WHERE status < 2;
+                 CREATE TABLE documents (
+                    job INTEGER PRIMARY KEY, document TEXT NOT NULL, modules TEXT
+                 ) STRICT;
+                 CREATE TABLE progress (
+                    job INTEGER PRIMARY KEY, blocks TEXT NOT NULL, kept TEXT
+                 ) STRICT;
+                 INSERT INTO jobs VALUES (4, 1, 1, 1000, NULL, NULL), (9, 1, 2, 1000, 2000, NULL);
+                 INSERT INTO documents VALUES (4, '{\"blocks\":[]}', NULL), (9, '{}', NULL);
+                 INSERT INTO progress VALUES
+                    (4, '{\"events\":3,\"blocks\":[],\"cancel_requested\":true,\"resumes\":1}', NULL);
+                 PRAGMA user_version = 1;",
+            )
+            .unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        let job = store.get(JobId(4)).unwrap().unwrap();
+        assert_eq!((job.token, job.state.events, job.state.resumes), (JobToken(0), 3, 1));
+        assert!(job.state.cancel_requested && store.unfinished().unwrap()[0].cancel_requested);
+        assert_eq!(insert(&store, OwnerId(1)), JobId(10));
+        drop(store);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let mode: i64 = connection.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, 2);
+    }
+
+    #[test]
     fn a_file_of_a_newer_version_is_refused_by_name() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.db");
@@ -269,7 +389,7 @@ mod sqlite {
     }
 
     #[test]
-    fn what_is_no_job_store_is_refused_and_left_alone() {
+    fn what_is_not_a_job_store_is_refused_and_left_alone() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         std::fs::write(&path, "not a database, but long enough to be read as one".repeat(100))
@@ -332,7 +452,7 @@ mod sqlite {
         let results: Vec<_> = pending.into_iter().map(|pending| pending.wait()).collect();
         assert!(results[0].is_ok() && results[2].is_ok());
         let error = results[1].as_ref().unwrap_err();
-        assert!(matches!(error, StoreError::Io { .. }), "{error}");
+        assert!(error.is_permanent() && error.to_string().contains("refused"), "{error}");
         assert_eq!(ids(&store, OwnerId(1), None, 10).len(), 2, "nothing of the bad one is left");
         store.flush().wait().unwrap();
         assert_eq!(store.statistics().failures, 1);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
-use eeg_workflow_core::job::{JobOptions, JobService, SqliteStore};
+use eeg_workflow_core::job::{
+    JobError, JobOptions, JobProblem, JobService, Retention, SqliteStore,
+};
 use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -195,22 +197,9 @@ fn open(
     let library = Arc::new(library);
     let job_store = Arc::new(SqliteStore::open(data.jobs())?);
     let form_memory = FORM_MEMORY.max(options.max_workflow.0).max(options.max_archive.0);
-    let max_running = usize::try_from(options.max_runs)?;
-    let jobs = JobService::open(
-        engine.clone(),
-        job_store.clone(),
-        library.clone(),
-        JobOptions {
-            artifacts: data.artifacts(),
-            files: Some(data.files()),
-            run_deadline: options.run_deadline.map(seconds),
-            block_deadline: options.block_deadline.map(seconds),
-            max_running,
-            // Nobody holds up all others.
-            max_running_per_owner: max_running.div_ceil(2),
-            ..JobOptions::default()
-        },
-    )?;
+    let jobs = job_options(options, data)?;
+    let jobs = JobService::open(engine.clone(), job_store.clone(), library.clone(), jobs)
+        .map_err(with_hint)?;
     Ok(App {
         accounts: Accounts::open(&data.accounts(), &options.accounts)?,
         jobs,
@@ -243,6 +232,35 @@ fn open(
         stopping,
         request_ids: RequestIds::new()?,
     })
+}
+
+/// The settings of jobs. Whatever goes wrong with them is in the log.
+fn job_options(options: &ServeOptions, data: &DataDir) -> Result<JobOptions, Failure> {
+    let mut jobs = JobOptions::new(data.artifacts());
+    jobs.discard_foreign_artifacts = options.discard_foreign_artifacts;
+    jobs.files = Some(data.files());
+    jobs.run_deadline = options.run_deadline.map(seconds);
+    jobs.block_deadline = options.block_deadline.map(seconds);
+    jobs.max_running = usize::try_from(options.max_runs)?;
+    // Nobody holds up all others.
+    jobs.max_running_per_owner = jobs.max_running.div_ceil(2);
+    if let Some(count) = options.keep_jobs {
+        jobs.retention = Retention::of_jobs(usize::try_from(count)?);
+    }
+    jobs.on_problem = (|problem: &JobProblem| {
+        tracing::error!(error = with_causes(problem), "a problem with jobs");
+    })
+    .into();
+    Ok(jobs)
+}
+
+/// What an operator can do about it.
+fn with_hint(error: JobError) -> Failure {
+    let hint = match error {
+        JobError::ForeignArtifacts { .. } => " (--discard-foreign-artifacts)",
+        _ => "",
+    };
+    format!("{}{hint}", with_causes(&error)).into()
 }
 
 /// What whoever started the server reads on standard output: the address on the first line, and

@@ -106,7 +106,7 @@ pub fn plot_epochs(epochs: &Epochs, format: Format) -> Result<Vec<u8>, PictureEr
     let above = Axes {
         place: Rect { left: 100.0, top: 52.0, right: 1080.0, bottom: 520.0 },
         x: time_axis(epochs.info().first, n_samples, epochs.sfreq()),
-        y: Axis::over([0.5, n_epochs as f64 + 0.5]),
+        y: Axis::over([0.5, n_epochs as f64 + 0.5]).of_counts(),
         title: &title,
         x_label: "",
         y_label: "Epoch",

@@ -4,25 +4,25 @@
 //! that many jobs share one sync of the disk. Readers have connections of their own and, as
 //! the file is in WAL mode, never wait for the writer.
 
+mod file;
 mod schema;
 mod writer;
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
+use self::file::StoreFile;
+use self::writer::Writer;
 use super::{
-    BlockState, Job, JobId, JobState, JobStatus, JobStore, JobSummary, ModuleUse, NewJob, Pending,
-    StoreError, StoreStatistics, Timestamp, kept,
+    BlockState, Job, JobId, JobState, JobStatus, JobStore, JobSummary, JobToken, ModuleUse, NewJob,
+    Pending, Retention, StoreError, StoreStatistics, Timestamp, UnfinishedJob, saved_outputs,
 };
 use crate::block::OwnerId;
 use crate::sync::Mutex;
-use writer::Writer;
 
 /// A store in an SQLite file. What has resolved survives a loss of power (write-ahead log,
 /// `synchronous=FULL`).
@@ -38,10 +38,11 @@ pub struct SqliteStore {
     _lock: File,
 }
 
-/// The file's path, for connections and messages.
-#[derive(Clone, Debug)]
-struct StoreFile(Arc<Path>);
-
+/// Jobs that are deleted in one write, so that no other write waits for long, and the reserve is
+/// enough for it on a full disk.
+const PRUNED_AT_ONCE: i64 = 100;
+/// Pages that are given back to the disk in one write.
+const PAGES_GIVEN_BACK: usize = 2_000;
 /// More connections than this are closed after their use.
 const IDLE_READERS: usize = 4;
 
@@ -49,15 +50,29 @@ impl SqliteStore {
     /// Opens the file, or makes it.
     ///
     /// # Errors
-    /// The file is in use, no job store, of a newer format, or cannot be read or written.
+    /// The file is in use, not a job store, of a newer format, or cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let file = StoreFile(path.as_ref().into());
+        let file = StoreFile::new(path.as_ref());
         let lock = file.lock()?;
         file.create().map_err(|error| file.io(error))?;
         let connection = file.connect().map_err(|error| file.error(error))?;
         schema::prepare(&connection, &file)?;
+        file.keep_reserve();
         let writer = Writer::start(connection, file.clone())?;
         Ok(Self { writer, readers: Mutex::default(), file, _lock: lock })
+    }
+
+    /// Takes some of the pages that are free out of the file, so that it shrinks. Nobody waits
+    /// for it: on a full disk it fails, and is done after a later deletion.
+    fn give_back(&self) {
+        drop(self.writer.write(|connection| {
+            let sql = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
+            let mut statement = connection.prepare_cached(&sql)?;
+            // It gives a row for each page.
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            Ok(())
+        }));
     }
 
     fn read<T>(
@@ -81,8 +96,10 @@ impl JobStore for SqliteStore {
         self.writer.write(move |connection| {
             let modules = if job.modules.is_empty() { None } else { Some(to_json(&job.modules)) };
             connection
-                .prepare_cached("INSERT INTO jobs (owner, status, started) VALUES (?1, 0, ?2)")?
-                .execute(params![job.owner.0, job.started.0])?;
+                .prepare_cached(
+                    "INSERT INTO jobs (owner, status, started, token) VALUES (?1, 0, ?2, ?3)",
+                )?
+                .execute(params![job.owner.0, job.started.0, signed(job.token)])?;
             let id = connection.last_insert_rowid();
             connection
                 .prepare_cached(
@@ -95,54 +112,92 @@ impl JobStore for SqliteStore {
 
     fn save(&self, id: JobId, state: JobState) -> Pending<Result<(), StoreError>> {
         // Made here, on the thread of whoever saves: the writer is there for all.
+        let JobState { status, ended, error, cancel_requested, .. } = state;
         let progress = to_json(&Progress {
             events: state.events,
             blocks: state.blocks,
-            cancel_requested: state.cancel_requested,
             resumes: state.resumes,
+            replaced_modules: state.replaced_modules,
         });
-        let kept = if state.kept.is_empty() { None } else { Some(kept::encode(&state.kept)) };
-        let (status, ended, error) = (state.status, state.ended, state.error);
+        let saved = &state.saved_outputs;
+        let saved = if saved.is_empty() { None } else { Some(saved_outputs::encode(saved)) };
         self.writer.write(move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE jobs SET status = ?2, ended = ?3, error = ?4 WHERE id = ?1",
+                    "UPDATE jobs SET status = ?2, ended = ?3, error = ?4, cancelled = ?5
+                     WHERE id = ?1",
                 )?
-                .execute(params![id.0, code(status), ended.map(|at| at.0), error])?;
+                .execute(params![
+                    id.0,
+                    code(status),
+                    ended.map(|at| at.0),
+                    error,
+                    cancel_requested
+                ])?;
             if changed > 0 {
                 connection
                     .prepare_cached(
                         "INSERT OR REPLACE INTO progress (job, blocks, kept) VALUES (?1, ?2, ?3)",
                     )?
-                    .execute(params![id.0, progress, kept])?;
+                    .execute(params![id.0, progress, saved])?;
             }
             Ok(())
         })
     }
 
-    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<bool, StoreError>> {
-        self.writer.write(move |connection| {
-            let sql = "DELETE FROM jobs WHERE id = ?1 AND owner = ?2 AND status >= 2";
-            let found = connection.prepare_cached(sql)?.execute(params![id.0, owner.0])? > 0;
-            if found {
+    fn delete(&self, owner: OwnerId, id: JobId) -> Pending<Result<Option<JobToken>, StoreError>> {
+        let deleted = self.writer.write(move |connection| {
+            let sql =
+                "DELETE FROM jobs WHERE id = ?1 AND owner = ?2 AND status >= 2 RETURNING token";
+            let token = connection
+                .prepare_cached(sql)?
+                .query_row([id.0, owner.0], |row| row.get(0).map(token))
+                .optional()?;
+            if token.is_some() {
                 delete_rest(connection, id)?;
             }
-            Ok(found)
-        })
+            Ok(token)
+        });
+        self.give_back();
+        deleted
     }
 
-    fn delete_finished(&self, owner: OwnerId) -> Pending<Result<Vec<JobId>, StoreError>> {
-        self.writer.write(move |connection| {
-            let sql = "DELETE FROM jobs WHERE owner = ?1 AND status >= 2 RETURNING id";
-            let ids: Vec<JobId> = connection
-                .prepare_cached(sql)?
-                .query_map([owner.0], |row| row.get(0).map(JobId))?
-                .collect::<Result<_, _>>()?;
-            for id in &ids {
-                delete_rest(connection, *id)?;
+    fn prune(
+        &self,
+        owner: OwnerId,
+        keep: Retention,
+        now: Timestamp,
+    ) -> Pending<Result<Vec<(JobId, JobToken)>, StoreError>> {
+        let deleted = self.writer.write(move |connection| {
+            let mut beyond = Vec::new();
+            if let Some(most) = keep.max_jobs {
+                let sql = "SELECT id FROM jobs WHERE owner = ?1 AND status >= 2
+                           ORDER BY id DESC LIMIT ?2 OFFSET ?3";
+                let most = i64::try_from(most).unwrap_or(i64::MAX);
+                beyond.extend(ids(connection, sql, [owner.0, PRUNED_AT_ONCE, most])?);
             }
-            Ok(ids)
-        })
+            if let Some(oldest) = keep.oldest(now) {
+                let sql = "SELECT id FROM jobs WHERE owner = ?1 AND status >= 2 AND ended < ?3
+                           LIMIT ?2";
+                beyond.extend(ids(connection, sql, [owner.0, PRUNED_AT_ONCE, oldest.0])?);
+            }
+            let sql = "DELETE FROM jobs WHERE id = ?1 RETURNING token";
+            let mut deleted = Vec::new();
+            for id in beyond {
+                let token = connection
+                    .prepare_cached(sql)?
+                    .query_row([id.0], |row| row.get(0).map(token))
+                    .optional()?;
+                // Both lists may have it.
+                if let Some(token) = token {
+                    delete_rest(connection, id)?;
+                    deleted.push((id, token));
+                }
+            }
+            Ok(deleted)
+        });
+        self.give_back();
+        deleted
     }
 
     fn flush(&self) -> Pending<Result<(), StoreError>> {
@@ -153,11 +208,17 @@ impl JobStore for SqliteStore {
     fn check(&self) -> Result<(), StoreError> {
         let write = |connection: &Connection| connection.execute_batch(schema::SET_VERSION);
         self.writer.write(write).wait()?;
+        self.file.keep_reserve();
         self.read(|connection| connection.prepare_cached(schema::PROBE)?.query_row([], |_| Ok(())))
     }
 
+    fn make_room(&self) {
+        self.file.give_up_reserve();
+    }
+
     fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let sql = "SELECT owner, status, started, ended, error, document, modules, blocks, kept
+        let sql = "SELECT owner, status, started, ended, error, document, modules, blocks, kept,
+                          token, cancelled
                    FROM jobs JOIN documents ON documents.job = id
                    LEFT JOIN progress ON progress.job = id WHERE id = ?1";
         let row = self.read(|connection| {
@@ -190,12 +251,58 @@ impl JobStore for SqliteStore {
         rows.into_iter().map(summary).collect()
     }
 
-    fn unfinished(&self) -> Result<Vec<JobId>, StoreError> {
+    fn unfinished(&self) -> Result<Vec<UnfinishedJob>, StoreError> {
+        let sql = "SELECT id, token, owner, started, octet_length(document), cancelled
+                   FROM jobs JOIN documents ON documents.job = id WHERE status < 2 ORDER BY id";
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT id FROM jobs WHERE status < 2 ORDER BY id")?
-                .query_map([], |row| row.get(0).map(JobId))?
+                .prepare_cached(sql)?
+                .query_map([], |row| {
+                    Ok(UnfinishedJob {
+                        id: JobId(row.get(0)?),
+                        token: token(row.get(1)?),
+                        owner: OwnerId(row.get(2)?),
+                        started: Timestamp(row.get(3)?),
+                        document_bytes: usize::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
+                        cancel_requested: row.get(5)?,
+                    })
+                })?
                 .collect()
+        })
+    }
+
+    fn owners(&self) -> Result<Vec<OwnerId>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT DISTINCT owner FROM jobs")?
+                .query_map([], |row| row.get(0).map(OwnerId))?
+                .collect()
+        })
+    }
+
+    fn token(&self, owner: OwnerId, id: JobId) -> Result<Option<JobToken>, StoreError> {
+        let sql = "SELECT token FROM jobs WHERE id = ?1 AND owner = ?2";
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row([id.0, owner.0], |row| row.get(0).map(token)).optional()
+        })
+    }
+
+    fn tokens(&self) -> Result<Vec<(JobId, JobToken)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT id, token FROM jobs")?
+                .query_map([], |row| Ok((JobId(row.get(0)?), token(row.get(1)?))))?
+                .collect()
+        })
+    }
+
+    fn last_id(&self) -> Result<JobId, StoreError> {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'jobs'";
+        self.read(|connection| {
+            let last =
+                connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+            Ok(JobId(last.unwrap_or(0)))
         })
     }
 
@@ -210,15 +317,29 @@ fn delete_rest(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
     Ok(())
 }
 
+fn ids(connection: &Connection, sql: &str, parameters: [i64; 3]) -> rusqlite::Result<Vec<JobId>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_map(parameters, |row| row.get(0).map(JobId))?.collect()
+}
+
+/// SQLite has no unsigned integers.
+fn signed(token: JobToken) -> i64 {
+    token.0.cast_signed()
+}
+
+fn token(stored: i64) -> JobToken {
+    JobToken(stored.cast_unsigned())
+}
+
 /// The column `progress.blocks`.
 #[derive(Default, Serialize, Deserialize)]
 struct Progress {
     events: u64,
     blocks: Vec<BlockState>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    cancel_requested: bool,
     #[serde(default)]
     resumes: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaced_modules: Vec<ModuleUse>,
 }
 
 struct StoredJob {
@@ -230,7 +351,9 @@ struct StoredJob {
     document: Arc<str>,
     modules: Option<String>,
     blocks: Option<String>,
-    kept: Option<String>,
+    saved_outputs: Option<String>,
+    token: i64,
+    cancelled: bool,
 }
 
 impl StoredJob {
@@ -244,26 +367,30 @@ impl StoredJob {
             document: row.get(5)?,
             modules: row.get(6)?,
             blocks: row.get(7)?,
-            kept: row.get(8)?,
+            saved_outputs: row.get(8)?,
+            token: row.get(9)?,
+            cancelled: row.get(10)?,
         })
     }
 
     fn job(self, id: JobId) -> Option<Job> {
         let modules: Vec<ModuleUse> = from_json(self.modules)?;
         let progress: Progress = from_json(self.blocks)?;
-        let kept = self.kept.map_or(Some(Vec::new()), |text| kept::decode(&text))?;
+        let saved = self.saved_outputs;
+        let saved = saved.map_or(Some(Vec::new()), |text| saved_outputs::decode(&text))?;
         let state = JobState {
             status: status(self.status)?,
             ended: self.ended.map(Timestamp),
             error: self.error,
             events: progress.events,
             blocks: progress.blocks,
-            kept,
-            cancel_requested: progress.cancel_requested,
+            saved_outputs: saved,
+            cancel_requested: self.cancelled,
             resumes: progress.resumes,
+            replaced_modules: progress.replaced_modules,
         };
-        let started = Timestamp(self.started);
-        Some(Job { id, owner: self.owner, started, document: self.document, modules, state })
+        let (started, token) = (Timestamp(self.started), token(self.token));
+        Some(Job { id, token, owner: self.owner, started, document: self.document, modules, state })
     }
 }
 
@@ -291,78 +418,4 @@ fn status(code: i64) -> Option<JobStatus> {
     use JobStatus::{Cancelled, Completed, Failed, Queued, Running};
     let code = usize::try_from(code).ok()?;
     [Queued, Running, Completed, Failed, Cancelled].get(code).copied()
-}
-
-impl StoreFile {
-    /// Refuses a second store: two would both run what is unfinished.
-    fn lock(&self) -> Result<File, StoreError> {
-        let mut path = self.0.as_os_str().to_owned();
-        path.push(".lock");
-        let lock = private(OpenOptions::new().create(true).truncate(false))
-            .open(path)
-            .map_err(|error| self.io(error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(self.path())),
-            Err(std::fs::TryLockError::Error(error)) => Err(self.io(error)),
-        }
-    }
-
-    /// Makes the file, for its owner only; SQLite gives the files beside it the same mode.
-    fn create(&self) -> io::Result<()> {
-        match private(OpenOptions::new().create_new(true)).open(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.map(drop),
-        }
-    }
-
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open(&self.0)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        // Without it, binding a value plans a cached statement anew each time.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(connection)
-    }
-
-    fn connect_reader(&self) -> rusqlite::Result<Connection> {
-        let connection = self.connect()?;
-        connection.pragma_update(None, "query_only", true)?;
-        Ok(connection)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.to_path_buf()
-    }
-
-    fn damaged(&self, problem: impl Into<String>) -> StoreError {
-        StoreError::Damaged { path: self.path(), problem: problem.into() }
-    }
-
-    fn io(&self, error: io::Error) -> StoreError {
-        if error.kind() == io::ErrorKind::StorageFull {
-            return StoreError::Full(self.path());
-        }
-        StoreError::Io { path: self.path(), source: Arc::new(error) }
-    }
-
-    fn error(&self, error: rusqlite::Error) -> StoreError {
-        use rusqlite::ErrorCode;
-        match error.sqlite_error_code() {
-            Some(ErrorCode::TooBig) => StoreError::TooLarge(self.path()),
-            Some(ErrorCode::DiskFull) => StoreError::Full(self.path()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                StoreError::Busy(self.path())
-            }
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                self.damaged(error.to_string())
-            }
-            _ => StoreError::Io { path: self.path(), source: Arc::new(error) },
-        }
-    }
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.write(true)
 }

@@ -169,7 +169,10 @@ where
         let Some(work) = self.work.take() else { return false };
         let result = match guard::call(|| work(connection)) {
             Ok(result) => result.map_err(|error| self.file.error(error)),
-            Err(panic) => Err(StoreError::Other(Arc::new(panic))),
+            // With the same job it would panic again.
+            Err(panic) => {
+                Err(StoreError::Refused { path: self.file.path(), problem: panic.to_string() })
+            }
         };
         self.result.insert(result).is_ok()
     }

@@ -1,22 +1,22 @@
 //! The `run` command: one workflow, without a server.
 
-mod artifacts;
-mod ended;
 mod npy;
 mod progress;
 mod save;
 mod table;
 
+use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
-use eeg_workflow_core::block::{BlockError, FileRoots, OwnerId};
+use eeg_workflow_core::block::{FileRoots, OwnerId};
 use eeg_workflow_core::engine::{Engine, EngineOptions, Event, RunOptions as EngineRun, RunStatus};
-use eeg_workflow_core::job::{BlockState, Job, JobId, JobState, JobStatus, Phase, Timestamp};
-use eeg_workflow_core::workflow::{BlockIndex, Plan, Workflow};
+use eeg_workflow_core::job::{
+    ArtifactFolder, Job, JobId, JobStatus, JobToken, RunRecorder, Timestamp,
+};
+use eeg_workflow_core::workflow::{Plan, Workflow};
 
 use crate::cli::{AssignmentParts, RunOptions, exit};
 use crate::command::available_modules::AvailableModules;
@@ -24,8 +24,6 @@ use crate::command::failure::Failure;
 use crate::command::files::{print_diagnostics, read_workflow};
 use crate::command::interrupt::Interrupt;
 use crate::text::with_causes;
-use artifacts::Folder;
-use ended::Ended;
 use progress::Progress;
 use save::find_block;
 
@@ -53,7 +51,7 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     print_diagnostics(&options.workflow, plan.warnings());
     check_set(&plan, options)?;
     let saves = save::resolve(&options.save, &plan)?;
-    let mut folder = Folder::new(options)?;
+    let folder = output_folder(options)?;
 
     let threads = options.threads.map(usize::from);
     let engine = Engine::new(EngineOptions { threads, ..EngineOptions::default() })
@@ -71,21 +69,26 @@ fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     );
     interrupt.cancels(&run);
     let mut progress = Progress::new(&plan, options.json);
-    let (state, elapsed) = follow(&events, &plan, &mut folder, &mut progress, &interrupt);
+    let recorder = follow(&events, &plan, folder, &mut progress, &interrupt);
     progress.finish();
     let report = run.wait();
-    let document = workflow.as_json().into();
-    let job =
-        Job { id: JobId(0), owner: OwnerId::LOCAL, started, document, modules: Vec::new(), state };
-    let done = Ended { job, elapsed };
     if options.json {
-        let details = done.job.details().map_err(|error| Failure::failed(error.to_string()))?;
+        let job = Job {
+            id: JobId(0),
+            token: JobToken(0),
+            owner: OwnerId::LOCAL,
+            started,
+            document: workflow.as_json().into(),
+            modules: Vec::new(),
+            state: recorder.state().clone(),
+        };
+        let details = job.details().map_err(|error| Failure::failed(error.to_string()))?;
         writeln!(io::stdout().lock(), "{details}")?;
     } else {
-        table::print(&done, &plan, &folder)?;
+        table::print(&recorder, &plan)?;
     }
     save::write(&saves, &report)?;
-    Ok(match done.job.state.status {
+    Ok(match recorder.state().status {
         _ if interrupt.was_interrupted() => exit::INTERRUPTED.into(),
         JobStatus::Completed => ExitCode::SUCCESS,
         _ => exit::FAILED.into(),
@@ -121,70 +124,39 @@ fn check_set(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Follows the run to its end: what became of it, and how long each block took.
+/// Where files go that blocks make: the folder that the command line names, which is made now, or
+/// a new one named after the workflow, which is made when there is something to put into it.
+fn output_folder(options: &RunOptions) -> Result<ArtifactFolder, Failure> {
+    if let Some(path) = &options.output {
+        fs::create_dir_all(path)
+            .map_err(|error| Failure::usage(format!("--output {}: {error}", path.display())))?;
+        return Ok(ArtifactFolder::new(path));
+    }
+    let stem = options.workflow.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(ArtifactFolder::numbered(format!("{stem}-output")))
+}
+
+/// Follows the run to its end.
 fn follow(
     events: &Receiver<Event>,
     plan: &Plan,
-    folder: &mut Folder,
+    folder: ArtifactFolder,
     progress: &mut Progress,
     interrupt: &Interrupt,
-) -> (JobState, Vec<Option<Duration>>) {
-    let mut blocks = vec![BlockState::default(); plan.len()];
-    let mut times = vec![None; plan.len()];
-    let status = loop {
+) -> RunRecorder {
+    let mut recorder = RunRecorder::new(plan, folder);
+    while recorder.state().ended.is_none() {
         // The sender lives until the run has ended, and that is the last event.
-        let Ok(event) = events.recv() else { break RunStatus::Failed };
-        progress.event(&event);
-        let (block, phase, elapsed) = match event {
-            Event::BlockFinished { block, display, elapsed, .. } => {
-                let id = plan.id(block).map(ToString::to_string).unwrap_or_default();
-                let shown = display.map(|display| folder.keep(&id, &display)).transpose();
-                let phase = shown.map_or_else(
-                    |error| {
-                        Phase::Failed(format!("what it made cannot be written: {error}").into())
-                    },
-                    Phase::Finished,
-                );
-                (block, phase, Some(elapsed))
-            }
-            // The signal that interrupts a run may end a worker before the run is cancelled.
-            Event::BlockFailed { block, elapsed, .. } if interrupt.was_interrupted() => {
-                (block, Phase::Cancelled("cancelled".into()), Some(elapsed))
-            }
-            Event::BlockFailed { block, error, elapsed } => {
-                (block, Phase::Failed(error.details().into()), Some(elapsed))
-            }
-            Event::BlockSkipped { block, cause } => (block, Phase::Skipped(cause.0), None),
-            Event::BlockCancelled { block, stop } => {
-                (block, Phase::Cancelled(BlockError::from(stop).to_string().into()), None)
-            }
-            Event::BlockLog { block, line } => {
-                if let Some(state) = position(block).and_then(|at| blocks.get_mut(at)) {
-                    state.log.get_or_insert_default().push(line);
-                }
-                continue;
-            }
-            Event::RunFinished { status } => break status,
-            _ => continue,
+        let Ok(event) = events.recv() else {
+            recorder.end(RunStatus::Failed);
+            break;
         };
-        let Some(at) = position(block) else { continue };
-        if let (Some(state), Some(time)) = (blocks.get_mut(at), times.get_mut(at)) {
-            state.phase = phase;
-            *time = elapsed;
+        progress.event(&event);
+        // The signal that interrupts a run may end a worker before the run is cancelled.
+        if interrupt.was_interrupted() {
+            recorder.cancel();
         }
-    };
-    // A block may have failed after all, when what it made could not be written.
-    let has_failed = blocks.iter().any(|block| matches!(block.phase, Phase::Failed(_)));
-    let status = match status {
-        _ if interrupt.was_interrupted() => JobStatus::Cancelled,
-        RunStatus::Completed if !has_failed => JobStatus::Completed,
-        RunStatus::Cancelled => JobStatus::Cancelled,
-        _ => JobStatus::Failed,
-    };
-    let ended = Some(Timestamp::now());
-    (JobState { status, ended, blocks, ..JobState::default() }, times)
-}
-
-fn position(block: BlockIndex) -> Option<usize> {
-    usize::try_from(block.0).ok()
+        recorder.record(event);
+    }
+    recorder
 }

@@ -3,22 +3,19 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use eeg_workflow_core::job::{Phase, Shown};
+use eeg_workflow_core::job::{ArtifactFolder, Phase, RunRecorder, Shown};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
 
 use crate::text::printable;
-
-use super::artifacts::Folder;
-use super::ended::Ended;
 
 /// Of what one block shows, so many lines are printed after the first.
 const LINES: usize = 20;
 
 /// Prints one row a block: its id, its type, what became of it, how long it took, and what it
 /// shows.
-pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()> {
+pub(super) fn print(done: &RunRecorder, plan: &Plan) -> io::Result<()> {
     let mut rows = vec![["block", "type", "state", "time", "result"].map(str::to_owned)];
-    let blocks = done.job.state.blocks.iter().zip(&done.elapsed);
+    let blocks = done.state().blocks.iter().zip(done.elapsed());
     for (index, (block, elapsed)) in plan.indices().zip(blocks) {
         let name = plan.block(index).map_or("", |block| block.spec().name()).to_owned();
         let state = match &block.phase {
@@ -27,6 +24,7 @@ pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()
             Phase::Failed(_) => "failed",
             Phase::Skipped(_) => "skipped",
             Phase::Cancelled(_) => "stopped",
+            _ => "",
         };
         let time = elapsed.map(time).unwrap_or_default();
         rows.push([
@@ -34,7 +32,7 @@ pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()
             name,
             state.to_owned(),
             time,
-            result(&block.phase, plan, folder),
+            result(&block.phase, plan, done.folder()),
         ]);
     }
     let widths: [usize; 4] = std::array::from_fn(|column| {
@@ -60,9 +58,8 @@ pub(super) fn print(done: &Ended, plan: &Plan, folder: &Folder) -> io::Result<()
     out.flush()
 }
 
-fn result(phase: &Phase, plan: &Plan, folder: &Folder) -> String {
+fn result(phase: &Phase, plan: &Plan, folder: &ArtifactFolder) -> String {
     match phase {
-        Phase::Waiting | Phase::Running(_) | Phase::Finished(None) => String::new(),
         Phase::Finished(Some(Shown::Text(text))) => text.to_string(),
         Phase::Finished(Some(Shown::Graph(file) | Shown::File(file))) => {
             folder.path().join(&**file).display().to_string()
@@ -73,6 +70,7 @@ fn result(phase: &Phase, plan: &Plan, folder: &Folder) -> String {
         }
         Phase::Failed(why) | Phase::Cancelled(why) => why.to_string(),
         Phase::Skipped(cause) => format!("skipped: block {} failed", id(plan, BlockIndex(*cause))),
+        _ => String::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value as Json, json};
 
-use crate::block::{BlockError, Stop};
+use crate::block::{BlockError, BlockErrorKind, Stop};
 use crate::runtime::python::PythonError;
 use crate::runtime::python::code::Code;
 use crate::runtime::python::files::{StagedFolder, make_folder};
@@ -354,6 +354,7 @@ pub(crate) fn ended(end: ProcessEnd) -> String {
 impl Failure {
     /// As the error of the block that ran.
     pub(crate) fn into_error(self, printed: &Printed) -> BlockError {
+        let kind = self.kind();
         let message = match self {
             Self::Stopped(stop) => return stop.into(),
             Self::Ended(end) => ended(end),
@@ -362,6 +363,21 @@ impl Failure {
         };
         let tail = printed.tail();
         let details = if tail.is_empty() { message.clone() } else { format!("{message}\n{tail}") };
-        BlockError::new(message).with_details(details)
+        BlockError::of(kind, message).with_details(details)
+    }
+
+    /// Signals by which processes are told to end come from outside, others from what the block
+    /// does.
+    fn kind(&self) -> BlockErrorKind {
+        const HANGUP_INTERRUPT_QUIT_KILL_TERMINATE: [i32; 5] = [1, 2, 3, 9, 15];
+        match self {
+            Self::Ended(ProcessEnd::Signalled(signal))
+                if HANGUP_INTERRUPT_QUIT_KILL_TERMINATE.contains(signal) =>
+            {
+                BlockErrorKind::Killed
+            }
+            Self::NotSent => BlockErrorKind::Killed,
+            _ => BlockErrorKind::Failed,
+        }
     }
 }

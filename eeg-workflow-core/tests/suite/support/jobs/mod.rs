@@ -1,5 +1,9 @@
 //! A job service with blocks whose runs can be counted and held.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used, clippy::expect_used)]
+
+mod faulty;
+
+pub use faulty::{FaultyStore, Operation};
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::block::{
-    Block, BlockError, BlockSpec, Context, Display, Execution, Inputs, Outputs, PortType,
-    PythonRepr, Value,
+    Block, BlockError, BlockErrorKind, BlockSpec, Context, Display, Execution, Inputs, Outputs,
+    PortType, PythonRepr, Value,
 };
 use eeg_workflow_core::engine::{Engine, EngineOptions};
-use eeg_workflow_core::job::{JobId, JobOptions, JobService, JobStore, MemoryStore, Modules};
+use eeg_workflow_core::job::{JobId, JobOptions, JobService, JobStore, MemoryStore, PlanSource};
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::Workflow;
 use tempfile::TempDir;
@@ -120,6 +124,35 @@ fn large(_: &Probe, _: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockErro
     Ok(Outputs::one(ndarray::ArrayD::zeros(vec![10])))
 }
 
+/// Shows, or logs, as many bytes as its name says behind a colon.
+fn show(_: &Probe, cx: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
+    let name = cx.text("name");
+    let (what, bytes) = name.split_once(':').unwrap();
+    let bytes: usize = bytes.parse().unwrap();
+    let display = match what {
+        "text" => Display::text("\u{1}".repeat(bytes)),
+        "table" => Display::Table {
+            columns: Arc::new(["a".to_owned(), "b".to_owned()]),
+            rows: (0..bytes / 100).map(|i| vec![i.to_string(), "x".repeat(100)]).collect(),
+        },
+        "log" => {
+            (0..bytes / 1_000).for_each(|_| cx.log("y".repeat(1_000)));
+            return Ok(Outputs::one(Value::None));
+        }
+        _ => return Err(BlockError::new("failed").with_details("z".repeat(bytes))),
+    };
+    Ok(Outputs::one(Value::None).show(display))
+}
+
+/// Fails as a block whose process was killed.
+fn killed(probe: &Probe, _: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
+    let is_second = probe.runs("killed once") > 1;
+    if is_second {
+        return Ok(Outputs::one(Value::None));
+    }
+    Err(BlockError::of(BlockErrorKind::Killed, "killed by signal 15"))
+}
+
 fn file(_: &Probe, cx: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
     Ok(shown(std::fs::read_to_string(cx.file("file")?)?.into()))
 }
@@ -140,7 +173,7 @@ pub fn registry(probe: &Arc<Probe>) -> ModuleRegistry {
         };
         Probed { spec, probe: Arc::clone(probe), body }
     };
-    let blocks: [(&str, Body); 10] = [
+    let blocks: [(&str, Body); 12] = [
         ("Constant", constant),
         ("Addition", add),
         ("Gate", gate),
@@ -150,6 +183,8 @@ pub fn registry(probe: &Arc<Probe>) -> ModuleRegistry {
         ("Table", table),
         ("Large", large),
         ("File", file),
+        ("Show", show),
+        ("Killed", killed),
         ("Pass", |_, _, mut inputs| {
             Ok(Outputs::one(inputs.take_optional("in").unwrap_or_default()))
         }),
@@ -162,7 +197,7 @@ pub fn registry(probe: &Arc<Probe>) -> ModuleRegistry {
     registry
 }
 
-/// A service and all that it stands on.
+/// A service and all that it depends on.
 pub struct Lab {
     pub service: JobService,
     pub store: Arc<dyn JobStore>,
@@ -191,15 +226,12 @@ impl Lab {
         folder: Arc<TempDir>,
         store: Arc<dyn JobStore>,
         change: impl FnOnce(&mut JobOptions),
-        modules: impl FnOnce(ModuleRegistry) -> Arc<dyn Modules>,
+        modules: impl FnOnce(ModuleRegistry) -> Arc<dyn PlanSource>,
     ) -> Self {
         let probe = Arc::new(Probe::default());
-        let mut options = JobOptions {
-            artifacts: folder.path().join("artifacts"),
-            files: Some(folder.path().join("files")),
-            save_interval: Duration::from_millis(10),
-            ..JobOptions::default()
-        };
+        let mut options = JobOptions::new(folder.path().join("artifacts"));
+        options.files = Some(folder.path().join("files"));
+        options.save_interval = Duration::from_millis(10);
         change(&mut options);
         let engine = EngineOptions { threads: Some(2), ..EngineOptions::default() };
         let engine = Engine::new(engine).unwrap();
@@ -228,8 +260,10 @@ impl Lab {
         self.details(id)["status"].as_str().unwrap().to_owned()
     }
 
+    /// The folder of the job's artifacts.
     pub fn artifacts(&self, id: JobId) -> PathBuf {
-        self.folder.path().join("artifacts").join(id.to_string())
+        let token = self.store.token(OWNER, id).unwrap().unwrap_or_default();
+        self.folder.path().join(format!("artifacts/{id}-{:016x}", token.0))
     }
 }
 

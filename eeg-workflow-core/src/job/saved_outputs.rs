@@ -1,36 +1,34 @@
-//! The outputs of blocks as JSON text and back: what a job that is resumed starts from.
+//! The saved outputs of blocks as JSON and back: what a job that is resumed starts from.
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::block::{Value, json};
 
 /// The outputs of blocks, by the block's position.
-pub(super) type Kept = Vec<(u32, Arc<[Value]>)>;
+pub(super) type SavedOutputs = Vec<(u32, Arc<[Value]>)>;
 
-/// What is kept of one job is no longer than this, so that the store can hold it.
+/// What is saved of one job is no longer than this, so that the store can hold it.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The text; blocks with a value that cannot be kept are left out, and so run again.
-pub(super) fn encode(kept: &Kept) -> String {
-    let mut text = String::from("[");
-    for (block, outputs) in kept {
+/// The outputs as JSON; blocks with a value that JSON cannot hold are left out, and run again.
+pub(super) fn encode(saved: &SavedOutputs) -> String {
+    let mut bytes = 2;
+    let blocks = saved.iter().filter_map(|(block, outputs)| {
         let outputs: Result<Vec<Json>, _> = outputs.iter().map(json::encode).collect();
-        let Ok(outputs) = outputs else { continue };
-        let entry = json!([block, outputs]).to_string();
-        if text.len() + entry.len() > MAX_BYTES {
-            continue;
-        }
-        text.push_str(if text.len() > 1 { "," } else { "" });
-        text.push_str(&entry);
-    }
-    text.push(']');
-    text
+        let entry = to_raw_value(&(block, outputs.ok()?)).ok()?;
+        let fits = bytes + entry.get().len() < MAX_BYTES;
+        bytes += if fits { entry.get().len() + 1 } else { 0 };
+        fits.then_some(entry)
+    });
+    let blocks: Vec<Box<RawValue>> = blocks.collect();
+    serde_json::to_string(&blocks).unwrap_or_default()
 }
 
 /// What [`encode`] wrote; none if it is anything else.
-pub(super) fn decode(text: &str) -> Option<Kept> {
+pub(super) fn decode(text: &str) -> Option<SavedOutputs> {
     let blocks: Vec<(u32, Vec<Json>)> = serde_json::from_str(text).ok()?;
     let outputs = |outputs: &[Json]| -> Option<Arc<[Value]>> {
         outputs.iter().map(|value| json::decode(value).ok()).collect()
@@ -62,7 +60,7 @@ mod tests {
         .into();
         let kept = vec![(7, values), (8, Arc::from(vec![]))];
         assert_eq!(decode(&encode(&kept)).unwrap(), kept);
-        let odd: Kept = vec![(0, vec![Value::from(f64::NAN), Value::from(-0.0)].into())];
+        let odd: SavedOutputs = vec![(0, vec![Value::from(f64::NAN), Value::from(-0.0)].into())];
         let text = format!("{:?}", decode(&encode(&odd)).unwrap());
         assert!(text.contains("NaN") && text.contains("-0.0"), "{text}");
     }
@@ -71,7 +69,7 @@ mod tests {
     fn what_json_cannot_hold_is_left_out() {
         let deep = (0..200).fold(Value::from(1), |inner, _| vec![inner].into());
         let array = Value::from(ndarray::ArrayD::<f64>::zeros(vec![2]));
-        let kept: Kept = vec![
+        let kept: SavedOutputs = vec![
             (0, vec![deep].into()),
             (1, vec![array].into()),
             (2, vec![Value::from("kept")].into()),

@@ -1,12 +1,7 @@
-//! The numbered events of a job, and those who follow them.
+//! The numbered events of a job, as many as are kept for those who follow it.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-
-use super::live::Live;
+use std::task::Waker;
 
 /// Something that happened in a job.
 ///
@@ -22,7 +17,9 @@ use super::live::Live;
 /// | `end` | `{"status"}`: nothing follows |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobEvent {
-    /// Its number; numbers of a job grow by one.
+    /// Its number. Numbers of a job grow by one while the service lives. In a job that is
+    /// resumed they go on far above all that were given before, stored or not, so that no number
+    /// means two events.
     pub number: u64,
     /// What sort of event it is.
     pub name: &'static str,
@@ -30,7 +27,7 @@ pub struct JobEvent {
     pub data: String,
 }
 
-/// So many events are kept for those who come back.
+/// How many events are kept for those who come back.
 const RING: usize = 1_024;
 
 /// The events of a job that somebody follows, or has followed.
@@ -78,9 +75,12 @@ impl Feed {
         std::mem::take(&mut self.wakers)
     }
 
-    /// What follows the event `after`, where `last` is the newest and `ended` says that it is
-    /// the job's end.
-    pub(super) fn next(&self, after: u64, last: u64, ended: bool) -> Next {
+    /// What follows the event `after` (none if it is not known), where `last` is the newest and
+    /// `ended` says that it is the job's end.
+    pub(super) fn next(&self, after: Option<u64>, last: u64, ended: bool) -> Next {
+        let Some(after) = after else {
+            return if self.closed { Next::Over } else { Next::Snapshot };
+        };
         if after >= last {
             return if ended || self.closed { Next::Over } else { Next::Nothing };
         }
@@ -96,72 +96,6 @@ impl Feed {
     pub(super) fn wait(&mut self, waker: &Waker) {
         if !self.wakers.iter().any(|other| other.will_wake(waker)) {
             self.wakers.push(waker.clone());
-        }
-    }
-}
-
-/// Follows the events of a job: those after the number that was asked for, then new ones as
-/// they happen, up to the job's last. Where events are missing, because they are too long ago
-/// or nobody listened, a `snapshot` comes instead.
-///
-/// As an iterator it blocks; [`Subscription::next_event`] awaits in any runtime.
-#[derive(Debug)]
-pub struct Subscription(Source);
-
-#[derive(Debug)]
-enum Source {
-    Live { job: Arc<Live>, after: u64 },
-    Stored(std::vec::IntoIter<JobEvent>),
-}
-
-impl Subscription {
-    pub(super) fn live(job: Arc<Live>, after: u64) -> Self {
-        let after = job.watch(after);
-        Self(Source::Live { job, after })
-    }
-
-    pub(super) fn stored(events: Vec<JobEvent>) -> Self {
-        Self(Source::Stored(events.into_iter()))
-    }
-
-    /// The next event; none after the job's last one, or when the service has shut down.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<JobEvent>> {
-        let (job, after) = match &mut self.0 {
-            Source::Live { job, after } => (job, after),
-            Source::Stored(events) => return Poll::Ready(events.next()),
-        };
-        let polled = job.poll_event(*after, cx.waker());
-        if let Poll::Ready(Some(event)) = &polled {
-            *after = event.number;
-        }
-        polled
-    }
-
-    /// Awaits the next event.
-    pub async fn next_event(&mut self) -> Option<JobEvent> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-}
-
-/// Blocks until the next event is there.
-impl Iterator for Subscription {
-    type Item = JobEvent;
-
-    fn next(&mut self) -> Option<JobEvent> {
-        struct Unpark(Thread);
-
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            match self.poll_next(&mut Context::from_waker(&waker)) {
-                Poll::Ready(event) => return event,
-                Poll::Pending => thread::park(),
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a job finds its blocks.
+//! Where the plans of jobs come from.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::workflow::{InvalidWorkflow, Plan, Workflow};
 
 /// Who turns the workflow of a user into a plan: a registry that is the same for all, or a
 /// library that knows whose modules are whose.
-pub trait Modules: Send + Sync + 'static {
+pub trait PlanSource: Send + Sync + 'static {
     /// The plan, and the modules of archives whose blocks it runs, inner ones too.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ pub struct ModuleUse {
     pub digest: String,
 }
 
-impl Modules for ModuleRegistry {
+impl PlanSource for ModuleRegistry {
     fn plan(
         &self,
         _: OwnerId,
@@ -40,7 +40,7 @@ impl Modules for ModuleRegistry {
 }
 
 /// With the modules that the owner may use: the built-in ones, their own, and public ones.
-impl Modules for ModuleLibrary {
+impl PlanSource for ModuleLibrary {
     fn plan(
         &self,
         owner: OwnerId,
