@@ -81,9 +81,9 @@ pub use formats::{ReadError, read, read_inside};
 #[cfg(feature = "learn")]
 pub use learn::{
     FeatureError, FeatureVectors, FoldScore, LabelError, Labels, Lda, LdaError, Model, ModelError,
-    ModelFileError, Predictions, Shrinkage, Split, SplitError, TimeWindow, TimeWindowError,
-    Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network, stratified_k_fold,
-    train_test_split,
+    ModelFileError, Predictions, Shrinkage, Split, SplitError, Standardization, TimeWindow,
+    TimeWindowError, Weights, area_under_curve, confusion_matrix, mean_area_under_curve, network,
+    stratified_k_fold, train_test_split,
 };
 #[cfg(all(feature = "learn", feature = "plots"))]
 pub use plot::TrainingPlot;

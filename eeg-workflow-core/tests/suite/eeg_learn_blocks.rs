@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use eeg_support::{json, marker, reference, written};
-use eeg_workflow_core::block::{Display, FileRoots, Port};
+use eeg_workflow_core::block::{Display, FileRoots, Port, Value as Predicted};
 use eeg_workflow_core::builtin;
 use eeg_workflow_core::eeg::{FeatureVectors, Model};
 use eeg_workflow_core::engine::{Engine, EngineOptions, Event, Keep, Outcome, Report, RunOptions};
@@ -480,4 +480,60 @@ fn a_workflow_of_the_python_systems_designer_runs_unchanged() {
     assert!(ran.text(classifier).contains("\nNo. of Training Samples: 75\n"));
     let Display::File(file) = ran.display(save) else { panic!("no file") };
     assert_eq!(&*file.name, "model.onnx");
+}
+
+/// Whether each of the 60 vectors is of the second class: they come event by event.
+fn truth() -> impl Iterator<Item = bool> {
+    (0..60).map(|vector| vector >= 20)
+}
+
+#[test]
+fn features_in_volts_are_learnt_where_they_are_scaled_and_said_not_to_be_where_not() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let train = |standardize: &str| {
+        let values = json!({"Number of Classes": "2", "Number of Epochs": "60",
+                            "Standardize": standardize});
+        let blocks = [
+            provider(),
+            ("EpochExtraction", json!({})),
+            ("WindowedMeans", json!({})),
+            ("FeatureLabeling", json!({"Labels": ["1", "2,3"]})),
+            layer(8, "relu", "0"),
+            layer(2, "softmax", "0"),
+            ("NeuralNetworkClassifier", values),
+            ("SaveModel", json!({})),
+            ("Predict", json!({})),
+        ];
+        let edges = [(1, 2), (2, 3), (3, 4), (5, 6), (6, 7), (4, 7), (7, 8), (7, 9), (4, 9)];
+        let (sender, events) = mpsc::channel::<Event>();
+        let options = RunOptions {
+            listener: Some(Arc::new(sender)),
+            files: Some(FileRoots::new(folder.path())),
+            ..RunOptions::default()
+        };
+        let ran = run_with(&document(&blocks, &edges), options);
+        let lines = events.into_iter().filter_map(|event| match event {
+            Event::BlockLog { line, .. } => Some(line.to_string()),
+            _ => None,
+        });
+        (ran.text(7), lines.collect::<Vec<_>>(), ran.output(9, 0))
+    };
+    let accuracy = |text: &str| -> f64 {
+        let line = text.lines().next().unwrap().strip_prefix("Training Accuracy: ").unwrap();
+        line.parse().unwrap()
+    };
+    let (unscaled, told, _) = train("");
+    assert!(accuracy(&unscaled) < 0.9, "{unscaled}");
+    let hint = told.iter().find(|line| line.contains("stayed at chance")).unwrap();
+    assert!(hint.contains("Standardize"), "{hint}");
+
+    let (scaled, told, predicted) = train("true");
+    assert!(accuracy(&scaled) > 0.9, "{scaled}");
+    assert!(!told.iter().any(|line| line.contains("chance")), "{told:?}");
+    // The model takes features as they are.
+    let Predicted::List(classes) = predicted else { panic!("{predicted:?}") };
+    let classes = classes.iter().map(|class| class == &Predicted::Integer(1));
+    let right = classes.zip(truth()).filter(|(predicted, truth)| predicted == truth);
+    assert!(right.count() > 54);
 }

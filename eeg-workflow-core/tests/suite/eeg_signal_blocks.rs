@@ -462,3 +462,67 @@ fn the_workflow_of_the_designer_shows_what_it_showed_there() {
         }
     }
 }
+
+/// `gap.vhdr`: two channels of floats at 250 Hz, the second with three samples that are no numbers, in
+/// the epoch of the second of four events.
+fn with_a_gap(folder: &Path) {
+    let header = "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\n\
+                  DataFile=gap.eeg\nMarkerFile=gap.vmrk\nDataFormat=BINARY\n\
+                  DataOrientation=MULTIPLEXED\nNumberOfChannels=2\nSamplingInterval=4000\n\
+                  [Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n\
+                  Ch1=C3,,1,µV\nCh2=C4,,1,µV\n";
+    let markers = (0..4).map(|k| format!("Mk{}=Stimulus,S  1,{},1,0\n", k + 1, 501 + 500 * k));
+    let markers: String = markers.collect();
+    let mut bytes = Vec::new();
+    for k in 0..3000_u32 {
+        let second = match k {
+            1010 => f32::NAN,
+            1011 => f32::INFINITY,
+            1012 => f32::NEG_INFINITY,
+            _ => (k as f32 / 9.0).cos() * 10.0,
+        };
+        bytes.extend(((k as f32 / 7.0).sin() * 10.0).to_le_bytes());
+        bytes.extend(second.to_le_bytes());
+    }
+    std::fs::write(folder.join("gap.vhdr"), header).unwrap();
+    std::fs::write(folder.join("gap.eeg"), bytes).unwrap();
+    let head = "Brain Vision Data Exchange Marker File, Version 1.0\n[Marker Infos]\n";
+    std::fs::write(folder.join("gap.vmrk"), format!("{head}{markers}")).unwrap();
+}
+
+#[test]
+fn samples_that_are_not_finite_are_told_by_every_block_and_their_epochs_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    with_a_gap(folder.path());
+    let plan = plan(
+        &[
+            ("OfflineDataProvider", json!({"EEG File": "Home/gap.vhdr"})),
+            ("Filter", json!({"High Cutoff Frequency": "30"})),
+            ("Notch", json!({})),
+            ("ReReference", json!({})),
+            ("Resample", json!({"Sampling Rate": "125"})),
+            ("PowerSpectrum", json!({})),
+            ("EpochExtraction", json!({})),
+            ("EpochAveraging", json!({})),
+            ("EEGPlot", json!({})),
+        ],
+        &[
+            (1, "EEGData", 2),
+            (1, "EEGData", 3),
+            (1, "EEGData", 4),
+            (1, "EEGData", 5),
+            (1, "EEGData", 6),
+            (1, "EEGData", 7),
+            (7, "Epochs", 8),
+            (1, "EEGData", 9),
+        ],
+    );
+    let done = run(&plan, folder.path());
+    assert_eq!(done.text(7), "(3, 2, 176)");
+    let told = |what: &str| done.log.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(told("samples are NaN or infinite in \"C4\" (3): "), 5, "{:?}", done.log);
+    assert_eq!(told("3 samples are NaN or infinite"), 1, "by the reader: {:?}", done.log);
+    assert_eq!(told("event 1 (Stimulus/S  1, sample 1000) dropped: NaN"), 1, "{:?}", done.log);
+    let average = done.report.output_of(8, "Epochs").unwrap().downcast_ref::<Evoked>().unwrap();
+    assert!(average.data.iter().all(|v| v.is_finite()) && average.nave == 3);
+}

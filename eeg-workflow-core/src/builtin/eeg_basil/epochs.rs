@@ -1,10 +1,11 @@
 //! The blocks that cut recordings into epochs and average these.
 
+use super::non_finite;
 use super::{EEG_DATA, EPOCHS_PORT};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
-use crate::eeg::{EpochError, EpochOptions, Epochs, Recording, Repeated};
+use crate::eeg::{ArtefactLimits, EpochError, EpochOptions, Epochs, Recording, Repeated};
 
 const PRE: &str = "PreStimulus onset";
 const POST: &str = "PostStimulus onset";
@@ -98,6 +99,10 @@ impl Block for EpochExtraction {
         };
         tell_ambiguous(cx, &recording, options.events.as_deref().unwrap_or_default());
         let epochs = Epochs::extract(&recording, &options).map_err(culprit)?;
+        // Other than in MNE, which keeps them. A recording of integers has none.
+        let can_have = recording.non_finite_counts().iter().any(|count| *count > 0);
+        let epochs =
+            if can_have { epochs.without_artefacts(ArtefactLimits::default()) } else { epochs };
         log_dropped(cx, &epochs, &recording);
         let (n, channels, samples) = epochs.shape();
         let text = format!("({n}, {channels}, {samples})");
@@ -224,6 +229,7 @@ impl Block for EpochAveraging {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
+        non_finite::tell_epochs(cx, &epochs, "so has the average");
         let problem = |error| BlockError::input(EPOCHS_PORT, error);
         if cx.boolean(PER_CONDITION) {
             let averages = epochs.averages().map_err(problem)?;

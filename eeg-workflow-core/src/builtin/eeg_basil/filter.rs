@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::EEG_DATA;
+use super::non_finite;
 use crate::block::{
     Block, BlockError, BlockErrorKind, BlockSpec, Context, Inputs, Outputs, PortType, Value,
 };
@@ -95,14 +96,8 @@ fn filtered(cx: &Context<'_>, recording: Arc<Recording>, filter: &FirFilter) -> 
             filter.taps().len()
         ));
     }
-    let counts = recording.non_finite_counts();
-    for (channel, count) in recording.channels().iter().zip(counts).filter(|(_, n)| *n > 0) {
-        cx.log(format!(
-            "channel {:?}: {count} samples are not numbers; neither are those within half of the \
-             filter's {} samples of them",
-            channel.name,
-            filter.taps().len()
-        ));
-    }
+    let reach = filter.taps().len() / 2;
+    let consequence = format!("those within {reach} samples of them become NaN, too");
+    non_finite::tell(cx, &recording, &consequence);
     Outputs::one(Value::object(filter.apply(Arc::unwrap_or_clone(recording))))
 }

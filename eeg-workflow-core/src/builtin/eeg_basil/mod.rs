@@ -7,6 +7,7 @@ mod events;
 mod filter;
 #[cfg(feature = "learn")]
 mod learn;
+mod non_finite;
 #[cfg(feature = "plots")]
 mod plot;
 mod provider;

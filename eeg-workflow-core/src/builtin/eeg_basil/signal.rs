@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::non_finite;
 use super::{EEG_DATA, shape};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
@@ -40,6 +41,11 @@ impl Block for ReReference {
         {
             names.clear();
         }
+        non_finite::tell(
+            cx,
+            &recording,
+            "a reference with such a channel is NaN there, and all with it",
+        );
         let changed = Arc::unwrap_or_clone(recording).rereferenced(&names);
         let changed = changed.map_err(|error| BlockError::parameter(REFERENCE, error))?;
         Ok(Outputs::one(Value::object(changed)))
@@ -69,6 +75,7 @@ impl Block for Resample {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
         let rate = cx.float(RATE)?;
         let rate = rate.ok_or_else(|| BlockError::parameter(RATE, "a value is required"))?;
+        non_finite::tell(cx, &recording, "the whole of these channels becomes NaN");
         let changed = Arc::unwrap_or_clone(recording).resampled(rate);
         let changed = changed.map_err(|error| BlockError::parameter(RATE, error))?;
         let text = shape(&changed);

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::EEG_DATA;
+use super::non_finite;
 use super::plot::{format, shown, with_format};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
@@ -56,6 +57,7 @@ impl Block for PowerSpectrum {
             fmin: cx.float(LOWEST)?.unwrap_or(default.fmin),
             fmax: cx.float(HIGHEST)?.unwrap_or(default.fmax),
         };
+        non_finite::tell(cx, &recording, "their spectrum is NaN");
         let spectrum = Spectrum::welch(&recording, &options).map_err(|error| match error {
             SpectrumError::Segment { .. } => BlockError::parameter(LENGTH, error),
             SpectrumError::Overlap { .. } => BlockError::parameter(OVERLAP, error),

@@ -6,6 +6,7 @@ mod lda;
 mod model;
 pub mod network;
 mod split;
+mod standardize;
 mod validation;
 
 pub use features::{FeatureError, FeatureVectors, TimeWindow, TimeWindowError};
@@ -13,4 +14,5 @@ pub use labels::{LabelError, Labels};
 pub use lda::{FoldScore, Lda, LdaError, Shrinkage};
 pub use model::{Model, ModelError, ModelFileError, Predictions, Weights};
 pub use split::{Split, SplitError, stratified_k_fold, train_test_split};
+pub use standardize::Standardization;
 pub use validation::{area_under_curve, confusion_matrix, mean_area_under_curve};

@@ -17,7 +17,8 @@ impl Epochs {
     /// Without the epochs in which an EEG channel goes beyond the limits, as MNE's
     /// `epochs.drop_bad(reject=dict(eeg=…), flat=dict(eeg=…))`. The drop log names the channels,
     /// first those beyond the peak-to-peak limit, then the flat ones. Other than in MNE, an epoch
-    /// with a NaN in an EEG channel is dropped in any case, for the reason `NaN`.
+    /// with a sample that is NaN or infinite in an EEG channel is dropped in any case, for the reason
+    /// `NaN`.
     #[must_use]
     pub fn without_artefacts(&self, limits: ArtefactLimits) -> Self {
         let channels: Vec<usize> = (0..self.channel_count())
@@ -28,7 +29,7 @@ impl Epochs {
             let (mut wild, mut dead) = (Vec::new(), Vec::new());
             for c in &channels {
                 self.read(epoch, *c, window);
-                if window.iter().any(|v| v.is_nan()) {
+                if window.iter().any(|v| !v.is_finite()) {
                     return vec!["NaN".to_owned()];
                 }
                 let ends = (f64::INFINITY, f64::NEG_INFINITY);

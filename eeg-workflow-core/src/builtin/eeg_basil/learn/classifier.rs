@@ -12,7 +12,8 @@ use crate::eeg::network::{
     self, Examples, FitOptions, LayerChain, NetworkError, Optimizer, Progress, Rule, TrainError,
 };
 use crate::eeg::{
-    FeatureVectors, Model, Split, SplitError, Weights, confusion_matrix, train_test_split,
+    FeatureVectors, Model, Split, SplitError, Standardization, Weights, confusion_matrix,
+    train_test_split,
 };
 
 const OPTIMIZER: &str = "Optimizer";
@@ -22,6 +23,7 @@ const CLASSES: &str = "Number of Classes";
 const LEARNING_RATE: &str = "Learning Rate";
 const BATCH_SIZE: &str = "Batch Size";
 const SEED: &str = "Seed";
+const STANDARDIZE: &str = "Standardize";
 /// So many epochs are told of in the log, evenly spread over more of them.
 const LINES: usize = 200;
 /// Of the split, as in scikit-learn's examples and the Python module.
@@ -58,6 +60,13 @@ impl NeuralNetworkClassifier {
                 PortType::NUMBER,
                 "0",
                 "What weights, order and dropout depend on; the same seed gives the same model",
+            )
+            .parameter(
+                STANDARDIZE,
+                PortType::BOOLEAN,
+                "",
+                "Whether features are scaled to mean 0 and standard deviation 1; the model does it \
+                 with what it is given later",
             );
         Self(spec)
     }
@@ -86,7 +95,13 @@ impl Block for NeuralNetworkClassifier {
             let features = vectors.values().select(Axis(0), samples).mapv(|v| v as f32);
             (features, samples.iter().filter_map(|i| classes.get(*i).copied()).collect())
         };
-        let (train, test) = (part(&split.train), part(&split.test));
+        let (mut train, mut test) = (part(&split.train), part(&split.test));
+        let scale = Standardization::of(train.0.view());
+        let standardize = cx.boolean(STANDARDIZE);
+        if standardize {
+            scale.apply(train.0.view_mut());
+            scale.apply(test.0.view_mut());
+        }
         let train = Examples { features: train.0.view(), classes: &train.1 };
         let test = Examples { features: test.0.view(), classes: &test.1 };
         if layers.layers().last().is_some_and(|last| last.dropout() > 0.0) {
@@ -108,8 +123,17 @@ impl Block for NeuralNetworkClassifier {
             float(accuracy(test)?),
             split.train.len(),
         );
+        if let Some(last) = history.last() {
+            let deviation = if standardize { 1.0 } else { scale.largest_deviation() };
+            tell_chance(cx, train.classes, last.loss, deviation);
+        }
+        let network = match standardize {
+            true => scale.undone_by(&network).map_err(BlockError::from_error)?,
+            false => network,
+        };
         let model = Model::new(Weights::Single(network), labels).map_err(BlockError::from_error)?;
-        text.push_str(&confusion(&model, test)?);
+        let (features, truth) = part(&split.test);
+        text.push_str(&confusion(&model, features, &truth)?);
         let model = model.with_history(history);
         Ok(Outputs::one(Value::object(model)).show(Display::text(text)))
     }
@@ -207,13 +231,38 @@ fn report(cx: &Context<'_>, options: &FitOptions, progress: Progress) {
     }
 }
 
+/// Says when the network learnt nothing: the loss is that of guessing by how frequent the classes
+/// are.
+fn tell_chance(cx: &Context<'_>, classes: &[usize], loss: f64, deviation: f64) {
+    let mut counts = vec![0_usize; classes.iter().max().map_or(0, |most| most + 1)];
+    for class in classes {
+        if let Some(count) = counts.get_mut(*class) {
+            *count += 1;
+        }
+    }
+    let share = |count: usize| count as f64 / classes.len().max(1) as f64;
+    let chance: f64 = counts.iter().filter(|n| **n > 0).map(|n| -share(*n) * share(*n).ln()).sum();
+    if chance > 0.0 && loss > 0.95 * chance {
+        let hint = match deviation {
+            small if small < 1e-2 => format!(
+                "; the features deviate from their means by no more than {small:.0e}, which a \
+                 network hardly notices: {STANDARDIZE} scales them"
+            ),
+            _ => String::new(),
+        };
+        cx.log(format!(
+            "the loss stayed at chance, {loss:.4} where guessing has {chance:.4}{hint}"
+        ));
+    }
+}
+
 /// How often test vectors of each class were taken for each class.
-fn confusion(model: &Model, test: Examples<'_, f32>) -> Result<String, BlockError> {
-    let features = FeatureVectors::new(test.features.mapv(f64::from), vec![0; test.classes.len()]);
+fn confusion(model: &Model, features: Array2<f32>, truth: &[usize]) -> Result<String, BlockError> {
+    let features = FeatureVectors::new(features.mapv(f64::from), vec![0; truth.len()]);
     let features = features.map_err(BlockError::from_error)?;
     let predicted = model.predict(&features).map_err(BlockError::from_error)?;
     let labels = model.class_labels();
-    let matrix = confusion_matrix(test.classes, &predicted.classes, labels.len());
+    let matrix = confusion_matrix(truth, &predicted.classes, labels.len());
     Ok(format!("Confusion Matrix:\n{}", table(labels, &matrix)))
 }
 
