@@ -68,6 +68,8 @@
 pub use ndarray;
 pub use {num_bigint, petgraph, serde_json};
 
+#[cfg(feature = "archives")]
+mod atomic_file;
 pub mod block;
 pub mod builtin;
 mod deadline;

@@ -49,6 +49,20 @@ impl Display {
         Self::File(Artifact { name: name.into(), bytes: bytes.into() })
     }
 
+    /// Bytes of memory that it holds, about.
+    pub fn byte_size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Graph(artifact) | Self::File(artifact) => artifact.bytes.len(),
+            Self::Table { columns, rows } => {
+                let row = |cells: &[String]| -> usize {
+                    cells.iter().map(|cell| size_of::<String>() + cell.len()).sum()
+                };
+                row(columns) + rows.iter().map(|cells| row(cells)).sum::<usize>()
+            }
+        }
+    }
+
     /// The file behind it, if there is one.
     pub fn artifact(&self) -> Option<&Artifact> {
         match self {

@@ -29,7 +29,7 @@ pub enum JsonError {
     TooDeep,
     /// A value of this type has no JSON form.
     #[error("a value of type {0} has no JSON form")]
-    NotPlain(&'static str),
+    NotPlain(String),
     /// JSON that does not encode a value; its beginning.
     #[error("this JSON does not encode a value: {0}")]
     Malformed(String),
@@ -50,7 +50,7 @@ pub enum JsonError {
 /// # Errors
 /// The value holds an array or an object, or is nested too deep.
 pub fn encode(value: &Value) -> Result<Json, JsonError> {
-    encode_with(value, &mut |value| Err(JsonError::NotPlain(value.type_name())))
+    encode_with(value, &mut |value| Err(JsonError::NotPlain(value.type_name().to_owned())))
 }
 
 /// As [`encode`]; `other` encodes arrays and objects.
@@ -178,7 +178,7 @@ fn check_document(value: &Value, depth: usize) -> Result<(), JsonError> {
         return Err(JsonError::TooDeep);
     }
     match value {
-        Value::Object(object) => Err(JsonError::NotPlain(object.type_name())),
+        Value::Object(object) => Err(JsonError::NotPlain(object.type_name().to_owned())),
         Value::List(items) => items.iter().try_for_each(|item| check_document(item, depth + 1)),
         Value::Map(entries) => entries.iter().try_for_each(|(key, value)| {
             check_document(key, depth + 1)?;
@@ -220,7 +220,9 @@ impl Serialize for Document<'_> {
                 }
                 map.end()
             }
-            Value::Object(object) => Err(S::Error::custom(JsonError::NotPlain(object.type_name()))),
+            Value::Object(object) => {
+                Err(S::Error::custom(JsonError::NotPlain(object.type_name().to_owned())))
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ pub enum Value {
 /// A value of a block library's own type, such as a recording.
 pub trait Object: Any + Send + Sync + fmt::Debug {
     /// The type's name as ports declare it, such as `EEGData`.
-    fn type_name(&self) -> &'static str;
+    fn type_name(&self) -> &str;
 
     /// The bytes of memory that the object holds, for the engine's accounting.
     fn byte_size(&self) -> usize;
@@ -72,7 +72,7 @@ impl Value {
     }
 
     /// The value's type in words, for messages.
-    pub fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &str {
         match self {
             Self::None => "none",
             Self::Bool(_) => "boolean",

@@ -61,6 +61,9 @@
 //! - Pauses of BrainVision recordings (`New Segment`) are seams, as the gaps of EDF+D are, and not
 //!   events, unless [`NewSegments::Events`](formats::NewSegments) asks for what MNE makes of them.
 //! - Trigger lines and annotations are events together ([`EventSource`](formats::EventSource)).
+//! - Samples that are NaN or infinite spoil what a direct computation would make of them, not whole
+//!   channels: [`FirFilter::apply`], [`Recording::resampled`], [`Recording::rereferenced`] and
+//!   [`PowerSpectrum::welch`] say what that is, and [`Epochs::without_artefacts`] drops their epochs.
 //! - Units obey their prefixes, channels in anything but volts are misc.
 //!   [`read_with_notes`](formats::read_with_notes) tells what was assumed.
 

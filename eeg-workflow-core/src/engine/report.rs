@@ -7,6 +7,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 
 use super::RunStatus;
+use crate::block::ledger::Charge;
 use crate::block::{BlockError, Display, Stop, Value};
 use crate::guard;
 use crate::workflow::{BlockId, BlockIndex, Plan};
@@ -68,7 +69,8 @@ pub enum NoOutput {
 #[derive(Default)]
 pub(super) struct Notes {
     pub(super) troubles: HashMap<u32, Trouble>,
-    pub(super) displays: HashMap<u32, Arc<Display>>,
+    /// With what they hold of the memory.
+    pub(super) displays: HashMap<u32, (Arc<Display>, Option<Charge>)>,
     pub(super) outputs: HashMap<(u32, u16), Value>,
 }
 
@@ -146,7 +148,7 @@ impl Report {
 
     /// What a block showed.
     pub fn display(&self, block: BlockIndex) -> Option<&Arc<Display>> {
-        self.0.notes.displays.get(&block.0)
+        self.0.notes.displays.get(&block.0).map(|(display, _)| display)
     }
 
     /// An output of a block, by its position, if it was kept, [as this program takes

@@ -1,10 +1,11 @@
 //! The files that the blocks of one run make.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::atomic_file;
 use crate::block::Artifact;
 
 /// A folder for the files that the blocks of one run make. It is made when there is something to
@@ -43,15 +44,7 @@ impl ArtifactFolder {
     pub fn write(&self, prefix: &str, artifact: &Artifact) -> io::Result<String> {
         let folder = self.make()?;
         let name = sanitised(&format!("{prefix}-{}", artifact.name));
-        let temporary = folder.join(format!(".{name}.part"));
-        let written = write_whole(&temporary, &artifact.bytes)
-            .and_then(|()| fs::rename(&temporary, folder.join(&name)))
-            .and_then(|()| sync_folder(folder));
-        if written.is_err() {
-            // What is left of it is of no use; the first error says why.
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map(|()| name)
+        atomic_file::write(folder, &name, &artifact.bytes).map(|()| name)
     }
 
     /// The path of an existing regular file; none if the name is not a plain file name, or if
@@ -86,7 +79,7 @@ pub(super) fn make(path: &Path) -> io::Result<PathBuf> {
     if !path.is_dir() {
         builder(true).create(path)?;
         if let Some(parent) = path.parent().filter(|parent| parent.is_dir()) {
-            sync_folder(parent)?;
+            atomic_file::sync_folder(parent)?;
         }
     }
     Ok(path.to_owned())
@@ -111,18 +104,6 @@ fn builder(is_recursive: bool) -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    // Before the job's state says that the file is there.
-    file.sync_data()
-}
-
-/// Makes the names in a folder durable, where folders can be opened.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The name as one harmless component: letters, digits, `.`, `-` and `_`, the end (which has

@@ -33,8 +33,8 @@ impl Budget {
         Self { used: AtomicUsize::new(0), limit: usize::MAX, outputs: AtomicUsize::new(0) }
     }
 
-    /// How many of so many bytes may be kept: `most` for one block, and less when other blocks
-    /// have used up what the job has. They count as used.
+    /// How many of these bytes may be kept: at most `most` for one block, and fewer when other
+    /// blocks have used up what the job has. They count as used.
     pub(super) fn take(&self, bytes: usize, most: usize) -> usize {
         let left = self.limit.saturating_sub(self.used.load(Relaxed)).max(ALWAYS);
         let taken = bytes.min(most).min(left);
@@ -59,7 +59,7 @@ impl Budget {
         cut(text, self.take(text.len(), most))
     }
 
-    /// Whether outputs of so many bytes may be saved for a resume; if so, they count.
+    /// Whether outputs of this size may be saved for a resume; if so, they count.
     pub(super) fn admits_outputs(&self, bytes: usize) -> bool {
         self.outputs.fetch_add(bytes, Relaxed) + bytes <= OUTPUT_BYTES
     }
@@ -72,7 +72,7 @@ impl Default for Budget {
     }
 }
 
-/// The string, or its beginning of at most so many bytes and how long it was.
+/// The string, or its beginning of at most `most` bytes and how long it was.
 pub(super) fn cut(text: &Arc<str>, most: usize) -> Arc<str> {
     if text.len() <= most {
         return Arc::clone(text);
@@ -80,7 +80,7 @@ pub(super) fn cut(text: &Arc<str>, most: usize) -> Arc<str> {
     format!("{} (cut: {} bytes)", start(text, most), text.len()).into()
 }
 
-/// The beginning of a string, of at most so many bytes.
+/// The beginning of a string, of at most `most` bytes.
 pub(super) fn start(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }

@@ -89,7 +89,7 @@ impl JobOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// The newest ones, at most so many.
+    /// The maximum number of jobs: the newest stay.
     pub max_jobs: Option<usize>,
     /// Those that ended no longer ago than this.
     pub max_age: Option<Duration>,

@@ -58,8 +58,8 @@ mod tests {
             map,
         ]
         .into();
-        let kept = vec![(7, values), (8, Arc::from(vec![]))];
-        assert_eq!(decode(&encode(&kept)).unwrap(), kept);
+        let saved = vec![(7, values), (8, Arc::from(vec![]))];
+        assert_eq!(decode(&encode(&saved)).unwrap(), saved);
         let odd: SavedOutputs = vec![(0, vec![Value::from(f64::NAN), Value::from(-0.0)].into())];
         let text = format!("{:?}", decode(&encode(&odd)).unwrap());
         assert!(text.contains("NaN") && text.contains("-0.0"), "{text}");
@@ -69,12 +69,12 @@ mod tests {
     fn what_json_cannot_hold_is_left_out() {
         let deep = (0..200).fold(Value::from(1), |inner, _| vec![inner].into());
         let array = Value::from(ndarray::ArrayD::<f64>::zeros(vec![2]));
-        let kept: SavedOutputs = vec![
+        let saved: SavedOutputs = vec![
             (0, vec![deep].into()),
             (1, vec![array].into()),
-            (2, vec![Value::from("kept")].into()),
+            (2, vec![Value::from("saved")].into()),
         ];
-        assert_eq!(decode(&encode(&kept)).unwrap(), kept[2..]);
+        assert_eq!(decode(&encode(&saved)).unwrap(), saved[2..]);
         assert!(decode("[[0, [{\"what\": 1}]]]").is_none());
     }
 }

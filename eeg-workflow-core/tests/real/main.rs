@@ -2,6 +2,7 @@
 //! asked for: `cargo test --test real mne -- --ignored`.
 
 mod mne;
+mod modules;
 mod onnxruntime;
 mod packages;
 #[path = "../suite/support/mod.rs"]

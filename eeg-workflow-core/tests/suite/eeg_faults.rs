@@ -10,8 +10,8 @@ use eeg_workflow_core::eeg::formats::edf::parse;
 use eeg_workflow_core::eeg::formats::{EventOptions, EventSource, read_with_notes};
 use eeg_workflow_core::eeg::network::{Activation, Optimizer, Rule};
 use eeg_workflow_core::eeg::{
-    ArtefactLimits, Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
-    Recording, read,
+    Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info, Labels, Recording,
+    read,
 };
 use ndarray::Array2;
 
@@ -223,34 +223,6 @@ fn a_low_cut_off_of_0_is_none() {
 }
 
 #[test]
-fn a_gap_spoils_only_what_the_filter_reaches_from_it() {
-    let mut volts = Array2::from_shape_fn((2, 3000), |(c, k)| ((k * (c + 3)) as f64 * 0.01).sin());
-    let filter = FirFilter::band(100.0, None, Some(30.0)).unwrap();
-    let whole = filter.apply(recording(volts.clone(), &[])).data();
-    volts[(1, 1000)] = f64::NAN;
-    let spoilt = filter.apply(recording(volts, &[])).data();
-    let reach = filter.taps().len() / 2;
-    assert_eq!(whole.row(0), spoilt.row(0));
-    for k in 0..3000_usize {
-        let near = k.abs_diff(1000) <= reach;
-        assert_eq!(spoilt[(1, k)].is_nan(), near, "sample {k}");
-        assert!(near || (whole[(1, k)] - spoilt[(1, k)]).abs() < 1e-12, "sample {k}");
-    }
-}
-
-#[test]
-fn epochs_with_gaps_are_dropped_for_that_reason() {
-    let mut volts = Array2::from_shape_fn((1, 1000), |(_, k)| (k as f64).sin() * 1e-6);
-    volts[(0, 210)] = f64::NAN;
-    let recording = recording(volts, &[(2.0, "a"), (5.0, "a")]);
-    assert_eq!(recording.non_finite_counts(), [1]);
-    let epochs = Epochs::extract(&recording, &EpochOptions::default()).unwrap();
-    let kept = epochs.without_artefacts(ArtefactLimits::default());
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept.drop_log()[0].reasons, ["NaN"]);
-}
-
-#[test]
 fn a_number_is_an_id_before_it_is_a_name() {
     let volts = Array2::zeros((1, 1000));
     let recording = recording(volts, &[(2.0, "1"), (4.0, "2"), (6.0, "10")]);
@@ -263,6 +235,26 @@ fn a_number_is_an_id_before_it_is_a_name() {
     assert_eq!(of("2"), [600]);
     assert_eq!(of("10"), [600], "no event has the id 10");
     assert_eq!(of("3"), [400]);
+}
+
+#[test]
+fn labels_are_ids_where_these_occur_and_names_where_not() {
+    // The names of the events with the ids 1, 2 and 3.
+    let names = [("1", 1), ("10", 2), ("2", 3), ("S  7, left", 4), ("right", 5), ("right ", 6)];
+    let names = names.map(|(name, id)| (name.to_owned(), id));
+    let mapping = |entries: &[&str]| {
+        let labels = Labels::of_events(entries, &[1, 2, 3, 4, 5], &names);
+        labels.map(|labels| labels.mapping().to_vec()).map_err(|error| error.to_string())
+    };
+    assert_eq!(mapping(&["2", "1"]), Ok(vec![(2, 0), (1, 1)]), "numbers are ids");
+    assert_eq!(mapping(&["10", "1,3"]), Ok(vec![(2, 0), (1, 1), (3, 1)]), "no event has id 10");
+    assert_eq!(mapping(&["S 7, left", "right"]), Ok(vec![(4, 0), (5, 1), (6, 1)]));
+    assert_eq!(mapping(&["99"]), Ok(vec![(99, 0)]), "a number may not occur");
+    let error = mapping(&["1", "up,1"]).unwrap_err();
+    assert_eq!(
+        error,
+        "entry 2: \"up\" is neither an event id (a whole number) nor an event's name"
+    );
 }
 
 #[test]

@@ -384,7 +384,10 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
 
     let labeling = |labels: Value| ("FeatureLabeling", json!({"Labels": labels}));
     assert!(fails(labeling(json!("")), &[3]).contains("no class is given"));
-    assert!(fails(labeling(json!(["1", "2,x"])), &[3]).contains("entry 2: \"x\" is no event id"));
+    assert!(
+        fails(labeling(json!(["1", "2,x"])), &[3])
+            .contains("entry 2: \"x\" is neither an event id")
+    );
     assert!(fails(labeling(json!(["7", "8"])), &[3]).contains("the vectors have 1, 2, 3"));
 
     let layer = |values| ("NeuralNetworkLayer", values);

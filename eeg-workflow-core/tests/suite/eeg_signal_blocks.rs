@@ -520,7 +520,7 @@ fn samples_that_are_not_finite_are_told_by_every_block_and_their_epochs_dropped(
     let done = run(&plan, folder.path());
     assert_eq!(done.text(7), "(3, 2, 176)");
     let told = |what: &str| done.log.iter().filter(|line| line.contains(what)).count();
-    assert_eq!(told("samples are NaN or infinite in \"C4\" (3): "), 5, "{:?}", done.log);
+    assert_eq!(told("samples are NaN or infinite in \"C4\" (3): "), 6, "{:?}", done.log);
     assert_eq!(told("3 samples are NaN or infinite"), 1, "by the reader: {:?}", done.log);
     assert_eq!(told("event 1 (Stimulus/S  1, sample 1000) dropped: NaN"), 1, "{:?}", done.log);
     let average = done.report.output_of(8, "Epochs").unwrap().downcast_ref::<Evoked>().unwrap();

@@ -41,9 +41,9 @@ impl Drop for Trap {
 }
 
 /// A block whose spec panics once it is armed.
-struct Moody {
-    spec: BlockSpec,
-    armed: Arc<AtomicBool>,
+pub(crate) struct Moody {
+    pub(crate) spec: BlockSpec,
+    pub(crate) armed: Arc<AtomicBool>,
 }
 
 impl Block for Moody {
@@ -59,7 +59,7 @@ impl Block for Moody {
 
 /// `Make` gives a trap, `Take` takes it or not, `Fail` fails with a trap among its inputs, `After`
 /// counts what came through.
-fn module(execution: Execution, at_size: bool, at_drop: bool) -> Module {
+pub(crate) fn module(execution: Execution, at_size: bool, at_drop: bool) -> Module {
     let make = BlockSpec::new("Make").output("out", PortType::OBJECT).with_execution(execution);
     let end = |name: &str| BlockSpec::new(name).input("in", PortType::OBJECT, 0..=9);
     let end = |name: &str| end(name).output("out", PortType::NUMBER).with_execution(execution);

@@ -2,19 +2,20 @@
 //! lost, and no state lies.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use crate::engine_guard::{self, Moody};
 use crate::support::jobs;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eeg_workflow_core::block::OwnerId;
+use eeg_workflow_core::block::{BlockSpec, Execution, OwnerId, PortType};
 use eeg_workflow_core::job::{
-    Cancellation, JobId, JobState, JobStatus, JobStore, JobToken, MemoryStore, ModuleUse, NewJob,
-    PlanSource, SqliteStore, StoreError, Timestamp,
+    Cancellation, JobId, JobProblem, JobState, JobStatus, JobStore, JobToken, MemoryStore,
+    ModuleUse, NewJob, PlanSource, SqliteStore, StoreError, Timestamp,
 };
-use eeg_workflow_core::module::ModuleRegistry;
+use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
 use jobs::{FaultyStore, Lab, OWNER, Operation, document, until};
 use tempfile::TempDir;
@@ -230,12 +231,75 @@ fn a_job_that_is_resumed_with_another_version_of_a_module_says_so() {
     );
 }
 
+/// A lab whose workflows may use this module as well.
+fn with_module(store: Arc<dyn JobStore>, module: Module) -> Lab {
+    let folder = Arc::new(TempDir::new().unwrap());
+    Lab::with_modules(
+        folder,
+        store,
+        |_| {},
+        |mut registry| {
+            registry.register(module).unwrap();
+            Arc::new(registry)
+        },
+    )
+}
+
+fn of_module(blocks: &[&str], edges: &[(usize, usize)]) -> String {
+    let text = document(blocks, edges).replace("Arithmetic.zip:Arithmetic", "M");
+    text.replace(r#"["output", "output"]"#, r#"["out", "output"]"#)
+}
+
 #[test]
-fn panics_of_specs_and_listeners_end_neither_the_job_nor_the_service() {
-    let lab = Lab::with(Arc::new(MemoryStore::new()), |options| {
-        options.on_problem = (|_: &_| panic!("a listener's own")).into();
+fn values_that_panic_when_they_are_measured_or_dropped_end_their_job_and_no_other() {
+    for execution in [Execution::Compute, Execution::Wait] {
+        for (at_size, at_drop) in [(true, false), (false, true), (true, true)] {
+            let module = engine_guard::module(execution, at_size, at_drop);
+            let lab = with_module(Arc::new(MemoryStore::new()), module);
+            let id = lab.submit(&of_module(&["Make", "Ignore", "Make"], &[(1, 2)]));
+            let details = lab.wait(id);
+            assert_eq!(details["status"], "FAILED", "{details}");
+            let next = lab.submit(&document(&["Pass"], &[]));
+            assert_eq!(lab.wait(next)["status"], "COMPLETED");
+            lab.service.health().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_spec_that_panics_when_a_job_is_resumed_fails_the_job() {
+    let store = Arc::new(MemoryStore::new());
+    let new = NewJob {
+        owner: OWNER,
+        started: Timestamp::now(),
+        document: of_module(&["Moody"], &[]).into(),
+        token: JobToken(1),
+        modules: Vec::new(),
+    };
+    let id = store.insert(new).wait().unwrap();
+    let armed = Arc::new(AtomicBool::new(false));
+    let spec = BlockSpec::new("Moody").output("out", PortType::NUMBER);
+    let module = Module::new("M").block(Moody { spec, armed: Arc::clone(&armed) }).unwrap();
+    armed.store(true, Ordering::SeqCst);
+    let lab = with_module(store, module);
+    let details = lab.wait(id);
+    assert_eq!(details["status"], "FAILED", "{details}");
+    let next = lab.submit(&document(&["Pass"], &[]));
+    assert_eq!(lab.wait(next)["status"], "COMPLETED");
+}
+
+#[test]
+fn a_listener_that_panics_ends_nothing() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let lab = Lab::with(store.clone(), |options| {
+        options.on_problem = (|_: &JobProblem| panic!("a listener's own")).into();
+    });
+    store.fail(|operation| match operation {
+        Operation::Save(_) => Some(StoreError::Full("jobs.db".into())),
+        _ => None,
     });
     let id = lab.submit(&document(&["Pass"], &[]));
+    until(|| lab.service.problems() > 0);
+    store.heal();
     assert_eq!(lab.wait(id)["status"], "COMPLETED");
-    assert_eq!(lab.service.problems(), 0);
 }

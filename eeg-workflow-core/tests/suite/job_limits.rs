@@ -85,6 +85,22 @@ fn all_blocks_of_a_job_together_show_log_and_say_no_more_than_the_store_can_hold
 }
 
 #[test]
+fn what_a_block_displays_counts_against_the_limit_on_memory() {
+    let lab = Lab::with(Arc::new(MemoryStore::new()), |options| {
+        options.memory_limit = Some(3_000_000);
+    });
+    let blocks = ["Show text:2000000", "Show text:2000000"];
+    let id = lab.submit(&document(&blocks, &[(1, 2)]));
+    let details = lab.wait(id);
+    assert_eq!(details["executionStatus"][0]["completed"], true);
+    let why = details["executionStatus"][1]["stderr"].as_str().unwrap();
+    assert_eq!(
+        why,
+        "a display of 2000000 bytes would exceed the limit on memory (2000000 of 3000000 bytes are held)"
+    );
+}
+
+#[test]
 fn a_waiting_job_is_in_the_store_only_when_others_fill_the_memory() {
     let lab = Lab::with(Arc::new(MemoryStore::new()), |options| {
         options.max_running = 1;

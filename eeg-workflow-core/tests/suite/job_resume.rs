@@ -75,7 +75,7 @@ fn a_crash_loses_no_accepted_job_and_runs_none_twice_in_the_list() {
 }
 
 #[test]
-fn blocks_whose_outputs_were_kept_are_not_run_again() {
+fn blocks_whose_outputs_were_saved_are_not_run_again() {
     let lab = durable();
     let blocks = ["Constant kept", "Plot shown", "Large lost", "Gate", "Pass end"];
     let id = lab.submit(&document(&blocks, &[(1, 4), (4, 5)]));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Each module of the crate with those that it may import from, itself aside. The core stands
 /// in its order, one module above the other; a module that is missing here fails the test.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("atomic_file", &[]),
     ("deadline", &[]),
     ("sync", &["deadline"]),
     ("huge_pages", &[]),
@@ -14,8 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("guard", &["block"]),
     ("workflow", &["deadline", "sync", "block", "guard"]),
     ("engine", &["deadline", "sync", "block", "guard", "workflow"]),
-    ("module", &["deadline", "sync", "block", "guard", "workflow", "engine"]),
-    ("job", &["deadline", "sync", "block", "guard", "workflow", "engine", "module"]),
+    ("module", &["atomic_file", "deadline", "sync", "block", "guard", "workflow", "engine"]),
+    ("job", &["atomic_file", "deadline", "sync", "block", "guard", "workflow", "engine", "module"]),
     ("picture", &["huge_pages"]),
     ("eeg", &["huge_pages", "picture"]),
     ("builtin", &["sync", "huge_pages", "block", "module", "picture", "eeg"]),

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod hosts;
 mod imports;
+mod kills;
 mod limits;
 mod metrics;
 mod operators;

@@ -56,6 +56,7 @@ impl Block for ChannelSelection {
         let names = super::channels(cx, CHANNELS, recording.channel_names());
         let picked = recording.pick_channels(&names);
         let picked = picked.map_err(|error| BlockError::parameter(CHANNELS, error))?;
+        super::non_finite::tell(cx, &picked, "they are passed on");
         let text = shape(&picked);
         Ok(Outputs::one(Value::object(picked)).show(Display::text(text)))
     }

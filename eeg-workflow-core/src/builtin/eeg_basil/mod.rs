@@ -115,7 +115,7 @@ fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, Block
 }
 
 /// The channels that a parameter lists: each entry as a whole where a channel is called so, else
-/// its parts between commas.
+/// its parts between commas. `all` stands for all of them, `None` for none.
 fn channels<'a>(
     cx: &Context<'_>,
     parameter: &str,
@@ -133,7 +133,15 @@ fn channels<'a>(
         let parts = entry.split(',').map(|part| part.trim().to_owned());
         parts.filter(|part| !part.is_empty()).collect()
     };
-    entries.into_iter().flat_map(parts).collect()
+    let named: Vec<String> = entries.into_iter().flat_map(parts).collect();
+    match named.as_slice() {
+        [only] if present.contains(&only.as_str()) => named,
+        [only] if only.eq_ignore_ascii_case("all") => {
+            present.iter().map(|name| (*name).to_owned()).collect()
+        }
+        [only] if only == "None" => Vec::new(),
+        _ => named,
+    }
 }
 
 /// The numbers of a list.

@@ -33,6 +33,7 @@ impl Block for EegPlotBlock {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let recording = inputs.object::<Recording>(EEG_DATA)?;
+        super::non_finite::tell(cx, &recording, "nothing is drawn there");
         let picture =
             EegPlot::default().draw(&recording, format).map_err(BlockError::from_error)?;
         Ok(Outputs::none().show(shown("eeg", format, picture)))
@@ -61,6 +62,7 @@ impl Block for EpochPlot {
         let format = format(cx)?;
         let value = inputs.take(EPOCHS_PORT)?;
         let picture = if let Some(epochs) = value.downcast_ref::<Epochs>() {
+            super::non_finite::tell_epochs(cx, epochs, "there is no mean where they are");
             plot_epochs(not_empty(epochs)?, format)
         } else if let Some(evoked) = value.downcast_ref::<Evoked>() {
             plot_evoked(evoked, format)
@@ -98,6 +100,7 @@ impl Block for ErpPlot {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let format = format(cx)?;
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
+        super::non_finite::tell_epochs(cx, &epochs, "there is no mean where they are");
         let names = super::channels(cx, CHANNELS, epochs.channel_names());
         let picture = plot_erp(not_empty(&epochs)?, &names, format);
         let picture = picture.map_err(|error| match error {

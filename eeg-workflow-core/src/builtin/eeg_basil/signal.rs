@@ -41,11 +41,7 @@ impl Block for ReReference {
         {
             names.clear();
         }
-        non_finite::tell(
-            cx,
-            &recording,
-            "a reference with such a channel is NaN there, and all with it",
-        );
+        non_finite::tell(cx, &recording, "the reference is made of the other channels there");
         let changed = Arc::unwrap_or_clone(recording).rereferenced(&names);
         let changed = changed.map_err(|error| BlockError::parameter(REFERENCE, error))?;
         Ok(Outputs::one(Value::object(changed)))
@@ -75,7 +71,7 @@ impl Block for Resample {
         let recording = inputs.object::<Recording>(EEG_DATA)?;
         let rate = cx.float(RATE)?;
         let rate = rate.ok_or_else(|| BlockError::parameter(RATE, "a value is required"))?;
-        non_finite::tell(cx, &recording, "the whole of these channels becomes NaN");
+        non_finite::tell(cx, &recording, "new samples next to them are NaN");
         let changed = Arc::unwrap_or_clone(recording).resampled(rate);
         let changed = changed.map_err(|error| BlockError::parameter(RATE, error))?;
         let text = shape(&changed);

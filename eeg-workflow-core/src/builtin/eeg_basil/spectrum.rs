@@ -57,7 +57,7 @@ impl Block for PowerSpectrum {
             fmin: cx.float(LOWEST)?.unwrap_or(default.fmin),
             fmax: cx.float(HIGHEST)?.unwrap_or(default.fmax),
         };
-        non_finite::tell(cx, &recording, "their spectrum is NaN");
+        non_finite::tell(cx, &recording, "the spectrum is made of the other samples");
         let spectrum = Spectrum::welch(&recording, &options).map_err(|error| match error {
             SpectrumError::Segment { .. } => BlockError::parameter(LENGTH, error),
             SpectrumError::Overlap { .. } => BlockError::parameter(OVERLAP, error),

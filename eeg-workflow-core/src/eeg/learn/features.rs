@@ -24,11 +24,21 @@ use crate::huge_pages;
 /// assert_eq!(vectors.classes(), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct FeatureVectors {
     values: Arc<Array2<f64>>,
     event_ids: Arc<[i32]>,
+    /// What the events are called.
+    event_names: Arc<[(String, i32)]>,
     classes: Option<Classes>,
+}
+
+impl PartialEq for FeatureVectors {
+    /// Whatever the events are called.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { values, event_ids, event_names: _, classes } = self;
+        *values == other.values && *event_ids == other.event_ids && *classes == other.classes
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -173,7 +183,8 @@ impl FeatureVectors {
         }
         let standard = values.is_standard_layout();
         let values = if standard { values } else { values.as_standard_layout().into_owned() };
-        Ok(Self { values: Arc::new(values), event_ids: event_ids.into(), classes: None })
+        let (values, event_names) = (Arc::new(values), Arc::default());
+        Ok(Self { values, event_ids: event_ids.into(), event_names, classes: None })
     }
 
     /// A vector for each epoch: for each channel in order the approximation coefficients after
@@ -264,7 +275,8 @@ impl FeatureVectors {
         let values = Array2::from_shape_vec((n_epochs, channels * count), values);
         // The shape is that of the buffer.
         let vectors = Self::new(values.unwrap_or_default(), ids)?;
-        vectors.finite(epochs)
+        let event_names = epochs.info().ids.as_slice().into();
+        Self { event_names, ..vectors }.finite(epochs)
     }
 
     fn finite(self, epochs: &Epochs) -> Result<Self, FeatureError> {
@@ -327,7 +339,8 @@ impl FeatureVectors {
             of_vectors: classes.into_iter().flatten().collect(),
             labels: labels.names().into(),
         };
-        Ok(Self { values, event_ids, classes: Some(classes) })
+        let event_names = Arc::clone(&self.event_names);
+        Ok(Self { values, event_ids, event_names, classes: Some(classes) })
     }
 
     /// The same vectors with these classes, one a vector, and the name of each class.
@@ -371,6 +384,12 @@ impl FeatureVectors {
     /// The event id of each vector.
     pub fn event_ids(&self) -> &[i32] {
         &self.event_ids
+    }
+
+    /// The names of events with their ids, as far as they are known: those of
+    /// [`EpochsInfo::ids`](crate::eeg::EpochsInfo::ids).
+    pub fn event_names(&self) -> &[(String, i32)] {
+        &self.event_names
     }
 
     /// The class of each vector; None when they are not labelled.

@@ -15,8 +15,8 @@ pub enum LabelError {
     /// No class is given.
     #[error("no class is given: each entry lists the event ids of one class, such as 1,2,3")]
     NoClass,
-    /// Something in a list is no event id.
-    #[error("entry {entry}: {text:?} is no event id (a whole number)")]
+    /// Something in a list is neither an event id nor an event's name.
+    #[error("entry {entry}: {text:?} is neither an event id (a whole number) nor an event's name")]
     NotAnId {
         /// The entry, counted from 1.
         entry: usize,
@@ -50,6 +50,19 @@ impl Labels {
     /// # Errors
     /// [`LabelError::NoClass`] and [`LabelError::NotAnId`].
     pub fn parse<S: AsRef<str>>(entries: &[S]) -> Result<Self, LabelError> {
+        Self::of_events(entries, &[], &[])
+    }
+
+    /// As [`Self::parse`], for events of which the ids that occur and the names are known: a number
+    /// that occurs as an id is that id, anything else may be an event's name.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of_events<S: AsRef<str>>(
+        entries: &[S],
+        occurring: &[i32],
+        names: &[(String, i32)],
+    ) -> Result<Self, LabelError> {
         let mut classes: Vec<Vec<i32>> = Vec::new();
         let mut mapping: Vec<(i32, usize)> = Vec::new();
         for (entry, text) in (1..).zip(entries) {
@@ -57,11 +70,18 @@ impl Labels {
                 continue;
             }
             let class = classes.len();
-            let id = |text: &str| {
-                let text = text.trim();
-                text.parse().map_err(|_| LabelError::NotAnId { entry, text: text.to_owned() })
+            let ids_of = |text: &str| {
+                let ids = ids_of(text.trim(), occurring, names);
+                ids.ok_or_else(|| LabelError::NotAnId { entry, text: text.trim().to_owned() })
             };
-            let ids = text.as_ref().split(',').map(id).collect::<Result<Vec<i32>, _>>()?;
+            // A name may have a comma in it.
+            let ids = match ids_of(text.as_ref()) {
+                Ok(ids) => ids,
+                Err(_) => {
+                    let parts = text.as_ref().split(',').map(ids_of);
+                    parts.collect::<Result<Vec<_>, _>>()?.concat()
+                }
+            };
             for id in &ids {
                 match mapping.iter_mut().find(|(listed, _)| listed == id) {
                     Some(listed) => listed.1 = class,
@@ -91,4 +111,17 @@ impl Labels {
         let joined = |ids: &Vec<i32>| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
         self.classes.iter().map(joined).collect()
     }
+}
+
+/// The ids that an id or a name stands for.
+fn ids_of(text: &str, occurring: &[i32], names: &[(String, i32)]) -> Option<Vec<i32>> {
+    let number = text.parse::<i32>().ok();
+    if let Some(id) = number.filter(|id| occurring.contains(id)) {
+        return Some(vec![id]);
+    }
+    // White space is a matter of taste: `S 1` and `S  1` are written alike.
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = names.iter().filter(|(name, _)| plain(name) == plain(text));
+    let named: Vec<i32> = named.map(|(_, id)| *id).collect();
+    if named.is_empty() { number.map(|id| vec![id]) } else { Some(named) }
 }

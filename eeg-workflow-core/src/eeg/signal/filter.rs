@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::FirFilter;
 use super::convolve::{Convolver, Workspace};
+use super::gaps::{spoil, zero_gaps};
 use crate::eeg::data::annotation::between;
 use crate::eeg::data::{ChannelKind, Recording};
 
@@ -32,7 +33,7 @@ impl FirFilter {
         rows.par_iter_mut().for_each_init(Workspace::default, |workspace, row| {
             for (start, end) in &pieces {
                 if let Some(piece) = row.get_mut(*start..*end) {
-                    let gaps = take_gaps(piece);
+                    let gaps = zero_gaps(piece);
                     convolver.apply(piece, workspace, by_block);
                     spoil(piece, &gaps, self.taps().len() / 2);
                 }
@@ -54,28 +55,6 @@ impl FirFilter {
         let pieces = pieces(recording);
         let longest = pieces.iter().map(|(start, end)| end - start).max().unwrap_or(0);
         (self.taps().len() > longest).then_some(longest)
-    }
-}
-
-/// Puts 0 for samples that are no finite numbers, which would spoil whole blocks of a transform.
-/// Gives where they are.
-fn take_gaps(signal: &mut [f64]) -> Vec<usize> {
-    let bad = signal.iter_mut().enumerate().filter(|(_, value)| !value.is_finite());
-    bad.map(|(place, value)| {
-        *value = 0.0;
-        place
-    })
-    .collect()
-}
-
-/// Makes NaN of what a direct convolution with a kernel of this reach makes NaN of.
-fn spoil(signal: &mut [f64], gaps: &[usize], reach: usize) {
-    let mut done = 0;
-    for gap in gaps {
-        let end = (gap + reach + 1).min(signal.len());
-        let start = gap.saturating_sub(reach).max(done).min(end);
-        signal.get_mut(start..end).unwrap_or_default().fill(f64::NAN);
-        done = end;
     }
 }
 

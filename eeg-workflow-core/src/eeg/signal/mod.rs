@@ -5,6 +5,7 @@ mod convolve;
 mod epoching;
 mod filter;
 mod fir;
+mod gaps;
 mod reference;
 mod rejection;
 pub(super) mod resample;

@@ -10,7 +10,8 @@ impl Recording {
     /// The recording with the mean of some channels subtracted from each EEG channel: of all EEG
     /// channels when none is named, as `mne.set_eeg_reference(raw, "average")`, else of the named
     /// ones, whatever their kind, as `mne.set_eeg_reference(raw, names)`. In place when nobody
-    /// else holds the samples.
+    /// else holds the samples. Other than in MNE, a channel that is NaN or infinite at a sample
+    /// has no part in the mean there.
     ///
     /// # Errors
     /// As [`Self::pick_channels`].
@@ -30,6 +31,13 @@ impl Recording {
             mean += &volts.row(*place);
         }
         mean /= places.len() as f64;
+        for (sample, mean) in mean.iter_mut().enumerate().filter(|(_, mean)| !mean.is_finite()) {
+            let values = places.iter().filter_map(|place| volts.get((*place, sample)));
+            let (sum, count) = values
+                .filter(|value| value.is_finite())
+                .fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+            *mean = sum / count;
+        }
         let rows = volts.axis_iter_mut(Axis(0)).zip(&info.channels);
         let rows: Vec<_> = rows.filter(|(_, c)| c.kind == ChannelKind::Eeg).collect();
         rows.into_par_iter().for_each(|(mut row, _)| row -= &mean);

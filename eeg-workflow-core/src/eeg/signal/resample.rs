@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex64;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
+use super::gaps::bridge_gaps;
 use crate::eeg::data::{ChannelKind, Recording};
 
 /// A sampling rate that a recording cannot be given. All rates are in Hz.
@@ -39,6 +40,9 @@ impl Recording {
     /// among the old ones. Annotations keep their times, also those that lie less than a sample
     /// behind the new end.
     ///
+    /// Other than in MNE, samples that are NaN or infinite do not spoil their whole channel: they
+    /// are bridged by straight lines, and of the new samples those next to them are NaN.
+    ///
     /// # Errors
     /// The rate is not positive, or so high that no memory holds the result.
     pub fn resampled(self, sfreq: f64) -> Result<Self, ResampleError> {
@@ -66,7 +70,9 @@ impl Recording {
                     if channel.kind == ChannelKind::Stim {
                         pick_triggers(signal, row);
                     } else {
+                        let gaps = bridge_gaps(signal);
                         plan.apply(signal, row, buffers);
+                        spoil_new(row, &gaps, ratio);
                     }
                 }
             },
@@ -75,6 +81,17 @@ impl Recording {
         info.lowpass = info.lowpass.min(sfreq / 2.0);
         info.sfreq = sfreq;
         Ok(Self::from_parts(info, out))
+    }
+}
+
+/// Makes NaN of the new samples within one sample, old or new, of the gaps among the old ones.
+fn spoil_new(row: &mut [f64], gaps: &[usize], ratio: f64) {
+    let reach = ratio.max(1.0);
+    for gap in gaps {
+        let place = *gap as f64 * ratio;
+        let end = row.len().min((place + reach).floor() as usize + 1);
+        let start = ((place - reach).ceil().max(0.0) as usize).min(end);
+        row.get_mut(start..end).unwrap_or_default().fill(f64::NAN);
     }
 }
 

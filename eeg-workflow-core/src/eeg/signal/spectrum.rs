@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 
+use super::gaps::without_gaps;
 use crate::eeg::data::annotation::between;
 use crate::eeg::data::{Channel, ChannelKind, Recording};
 
@@ -81,7 +82,9 @@ impl PowerSpectrum {
     /// Welch's estimate: `raw.compute_psd(method="welch", n_fft=…, n_overlap=…)` of MNE, that is
     /// `mne.time_frequency.psd_array_welch` (`scipy.signal.spectrogram` with a periodic Hamming
     /// window, the mean of each segment removed, averaged over segments). Stretches annotated
-    /// `BAD…` are left out; what is between them is averaged by its length.
+    /// `BAD…` are left out; what is between them is averaged by its length. Samples that are NaN or
+    /// infinite are left out likewise, of their own channel; one without any others has NaN for
+    /// its power.
     ///
     /// # Errors
     /// As [`SpectrumError`] says.
@@ -121,6 +124,8 @@ impl PowerSpectrum {
             || (vec![0.0; samples], segments.buffers()),
             |(signal, buffers), (mut row, place)| {
                 recording.read(*place, 0, signal);
+                let mut spans = without_gaps(signal, &spans);
+                spans.retain(|(from, to)| to - from > n_overlap);
                 let whole = segments.mean(signal, &spans, buffers);
                 let there = whole.get(*first..=*last).unwrap_or(&[]);
                 row.iter_mut().zip(there).for_each(|(out, value)| *out = *value);

@@ -31,6 +31,8 @@ type Charges = Vec<Option<Arc<Charge>>>;
 struct Done {
     outputs: Outputs,
     charges: Charges,
+    /// What its display holds of the memory.
+    display: Option<Charge>,
     /// The outputs for an event.
     plain: Option<Arc<[Value]>>,
 }
@@ -92,11 +94,14 @@ impl RunState {
             // What the block left of its inputs is given back before its outputs are counted.
             self.wires.inputs(claim).fill_with(Slot::default);
             let charges = self.accept(block, &outputs, spec, deadline)?;
+            let display = outputs.display.as_ref().map_or(0, |display| display.byte_size());
+            let display = self.charge_large("a display", display)?;
             let told = self.listener.is_some();
-            Ok((charges, if told { small_and_plain(&outputs.values) } else { None }))
+            let plain = if told { small_and_plain(&outputs.values) } else { None };
+            Ok((charges, display, plain))
         });
         match accepted.unwrap_or_else(|panic| Err(panic.into_error())) {
-            Ok((charges, plain)) => Ok(Done { outputs, charges, plain }),
+            Ok((charges, display, plain)) => Ok(Done { outputs, charges, display, plain }),
             Err(error) => {
                 guard::discard_each(outputs.values);
                 Err(error)
@@ -135,21 +140,26 @@ impl RunState {
         let mut charges = Vec::new();
         for (at, value) in outputs.values.iter().enumerate() {
             let bytes = value.byte_size();
-            if bytes < SMALL || !(self.is_taken(block, at) || self.keeps(block, at)) {
+            if !(self.is_taken(block, at) || self.keeps(block, at)) {
                 continue;
             }
-            charges.resize_with(at, || None);
-            charges.push(Some(Arc::new(self.charge(bytes)?)));
+            if let Some(charge) = self.charge_large("an output", bytes)? {
+                charges.resize_with(at, || None);
+                charges.push(Some(Arc::new(charge)));
+            }
         }
         Ok(charges)
     }
 
-    fn charge(&self, bytes: usize) -> Result<Charge, BlockError> {
+    /// Counts what is large against the limits on memory.
+    fn charge_large(&self, what: &str, bytes: usize) -> Result<Option<Charge>, BlockError> {
+        if bytes < SMALL {
+            return Ok(None);
+        }
         let ledger = self.ledger.as_ref().unwrap_or(&self.engine.ledger);
-        ledger.charge(bytes).map_err(|exceeded| {
+        ledger.charge(bytes).map(Some).map_err(|exceeded| {
             let message = format!(
-                "an output of {bytes} bytes would exceed the limit on memory ({} of {} bytes are \
-                 held)",
+                "{what} of {bytes} bytes would exceed the limit on memory ({} of {} bytes are held)",
                 exceeded.held, exceeded.limit
             );
             BlockError::of(BlockErrorKind::Memory, message)
@@ -173,14 +183,14 @@ impl RunState {
     fn hand_on(
         &self,
         claim: Claim,
-        Done { mut outputs, charges, plain }: Done,
+        Done { mut outputs, charges, display: held, plain }: Done,
         elapsed: impl FnOnce() -> Duration,
         ready: impl FnMut(Claim),
     ) {
         let block = claim.block();
         let display = outputs.display.take().map(|display| Arc::new(*display));
         if let Some(display) = &display {
-            self.notes().displays.insert(block, Arc::clone(display));
+            self.notes().displays.insert(block, (Arc::clone(display), held));
         }
         if self.keep != Keep::None {
             for (at, value) in (0..).zip(&outputs.values) {

@@ -1,12 +1,12 @@
 //! The library's folder: the archives as they were uploaded, and the index of them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::LibraryError;
 use super::{FORMAT, Owner};
+use crate::atomic_file;
 use crate::block::OwnerId;
 use crate::module::archive;
 
@@ -124,20 +124,7 @@ fn sweep(folder: &Path, records: &[Record]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a file so that it is there whole, or not at all, whenever the machine stops.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), LibraryError> {
     let path = folder.join(name);
-    let part = folder.join(format!("{name}.part"));
-    let written = || {
-        let mut file = std::fs::File::create(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&part, &path)?;
-        // Renames are in the folder; elsewhere than on Unix it cannot be opened as a file.
-        if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
-    };
-    written().map_err(|source| {
-        let _ = std::fs::remove_file(&part);
-        LibraryError::Storage { path: path.clone(), source }
-    })
+    atomic_file::write(folder, name, bytes).map_err(|source| LibraryError::Storage { path, source })
 }

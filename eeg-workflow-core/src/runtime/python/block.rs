@@ -309,10 +309,13 @@ impl PythonBlock {
             return incoming.decode(value);
         }
         let native = output.get("native").map(|native| incoming.decode(native)).transpose()?;
+        let text = |name| output.get(name).and_then(Json::as_str);
+        let class = text("type").unwrap_or("object");
+        let described = python_object::described(class, text("refused"));
         let Some(handle) = output.get("handle").and_then(Json::as_u64) else {
-            let nobody = output.get("type").is_some_and(|_| output.get("refused").is_none());
-            let otherwise = || if nobody { Value::None } else { python_object::refused() };
-            return Ok(native.unwrap_or_else(otherwise));
+            let nobody = text("type").is_some() && text("refused").is_none();
+            let refused = || if nobody { Value::None } else { python_object::refused(described) };
+            return Ok(native.unwrap_or_else(refused));
         };
         let size = output.get("size").and_then(Json::as_u64).unwrap_or_default();
         worker.link.hold();
@@ -321,7 +324,8 @@ impl PythonBlock {
             handle,
             code: Arc::clone(&self.code),
             owner: cx.owner(),
-            class: output.get("type").and_then(Json::as_str).unwrap_or("object").to_owned(),
+            class: class.to_owned(),
+            described,
             size: usize::try_from(size).unwrap_or(usize::MAX).min(1 << 40),
             is_alone: output.get("alone").and_then(Json::as_bool).unwrap_or(false),
             native,

@@ -23,6 +23,8 @@ pub(super) struct PythonObject {
     pub(super) owner: OwnerId,
     /// The class, for messages.
     pub(super) class: String,
+    /// What it is to native blocks, in words: its class, and why it is of no use to them.
+    pub(super) described: String,
     pub(super) size: usize,
     /// Whether it shares no parts with others, so that its only consumer may have it itself.
     pub(super) is_alone: bool,
@@ -106,8 +108,8 @@ impl Drop for PythonObject {
 }
 
 impl Object for PythonObject {
-    fn type_name(&self) -> &'static str {
-        "Python object"
+    fn type_name(&self) -> &str {
+        &self.described
     }
 
     fn byte_size(&self) -> usize {
@@ -125,13 +127,13 @@ impl std::fmt::Debug for PythonObject {
     }
 }
 
-/// What stands for an output that native blocks take and cannot use.
+/// What stands for an output that native blocks take and cannot use, in words.
 #[derive(Debug)]
-struct Refused;
+struct Refused(String);
 
 impl Object for Refused {
-    fn type_name(&self) -> &'static str {
-        "Python object"
+    fn type_name(&self) -> &str {
+        &self.0
     }
 
     fn byte_size(&self) -> usize {
@@ -140,6 +142,14 @@ impl Object for Refused {
 }
 
 /// The value of an output of a class that has no native counterpart and no Python consumer.
-pub(super) fn refused() -> Value {
-    Value::object(Refused)
+pub(super) fn refused(described: String) -> Value {
+    Value::object(Refused(described))
+}
+
+/// What a value that has no native counterpart is, in words.
+pub(super) fn described(class: &str, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) if reason != class => format!("Python object {class} ({reason})"),
+        _ => format!("Python object {class}"),
+    }
 }

@@ -134,7 +134,7 @@ impl Block for NeuralNetworkClassifier {
         let model = Model::new(Weights::Single(network), labels).map_err(BlockError::from_error)?;
         let (features, truth) = part(&split.test);
         text.push_str(&confusion(&model, features, &truth)?);
-        let model = model.with_history(history);
+        let model = model.with_history(history).with_layers(layers.layers());
         Ok(Outputs::one(Value::object(model)).show(Display::text(text)))
     }
 }

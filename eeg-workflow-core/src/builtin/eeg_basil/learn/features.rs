@@ -14,7 +14,8 @@ const LEVEL: &str = "Level";
 const WINDOWS: &str = "Time Windows";
 const UNIT_NORM: &str = "Unit Norm";
 const CHANNELS: &str = "Channels";
-const CHANNELS_HINT: &str = "Whose samples become features; none means all EEG channels";
+const CHANNELS_HINT: &str =
+    "Whose samples become features; none means all EEG channels, 'all' those of any kind";
 
 /// The approximation coefficients of the wavelet transform of each channel.
 pub(super) struct WaveletTransform(BlockSpec);

@@ -37,12 +37,10 @@ impl Block for FeatureLabeling {
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let vectors = inputs.object::<FeatureVectors>(FEATURE_VECTOR)?;
         let refused = |error: LabelError| BlockError::parameter(LABELS, error);
-        let mut entries = cx.texts(LABELS);
-        if entries.is_empty() {
-            // One class need not be a list: 12, or "1,2".
-            entries.push(cx.text(LABELS));
-        }
-        let labels = Labels::parse(&entries).map_err(refused)?;
+        let entries = entries(cx, &vectors);
+        let (ids, names) = (vectors.event_ids(), vectors.event_names());
+        let labels = Labels::of_events(&entries, ids, names).map_err(refused)?;
+        tell_ambiguous(cx, &entries, &vectors);
         let labelled = vectors.labelled(&labels).map_err(refused)?;
         let dropped = vectors.len() - labelled.len();
         if dropped > 0 {
@@ -55,5 +53,40 @@ impl Block for FeatureLabeling {
         let mapping: Value = labels.mapping().iter().map(|(id, c)| (*id, class(*c))).collect();
         let text = PythonRepr(&mapping).to_string();
         Ok(Outputs::one(Value::object(labelled)).show(Display::text(text)))
+    }
+}
+
+/// The entries of the parameter. To the Python system a string of digits is a list of them, one
+/// class each: so it is here, unless the whole of it is an event.
+fn entries(cx: &Context<'_>, vectors: &FeatureVectors) -> Vec<String> {
+    let entries = cx.texts(LABELS);
+    let [only] = entries.as_slice() else { return entries };
+    let is_event = |text: &str| {
+        let id = text.parse::<i32>().ok();
+        id.is_some_and(|id| vectors.event_ids().contains(&id))
+            || vectors.event_names().iter().any(|(name, _)| name == text)
+    };
+    let digits: Vec<String> = only.chars().map(String::from).collect();
+    let is_string = !matches!(cx.value(LABELS), Value::List(_));
+    if is_string && digits.len() > 1 && !is_event(only) && digits.iter().all(|d| is_event(d)) {
+        cx.log(format!("{LABELS} \"{only}\" is not an event: each of its digits is a class"));
+        return digits;
+    }
+    entries
+}
+
+/// Says where a number that was asked for is an id, but also what another event is called.
+fn tell_ambiguous(cx: &Context<'_>, entries: &[String], vectors: &FeatureVectors) {
+    for part in entries.iter().flat_map(|entry| entry.split(',')).map(str::trim) {
+        let id = part.parse::<i32>().ok().filter(|id| vectors.event_ids().contains(id));
+        let named = vectors.event_names().iter().find(|(name, _)| name == part);
+        if let (Some(id), Some((name, other))) = (id, named)
+            && id != *other
+        {
+            cx.log(format!(
+                "{LABELS} {id} is the event with this id, not the event \"{name}\", whose id is \
+                 {other}"
+            ));
+        }
     }
 }

@@ -40,6 +40,9 @@ impl Block for NeuralNetworkLayer {
                 let problem = |value: Value| format!("expected layers, got {}", value.type_name());
                 let layers = value.downcast::<LayerChain>();
                 let layers = layers.map_err(|value| BlockError::input(MODEL, problem(value)))?;
+                if layers.weights().is_some() {
+                    cx.log("the layers before have weights, which are not kept with one more");
+                }
                 LayerChain::clone(&layers)
             }
         };

@@ -13,8 +13,8 @@ mod predict;
 use std::sync::Arc;
 
 use crate::block::{BlockError, Context, Inputs, Object, PortType, Value};
-use crate::eeg::network::LayerChain;
-use crate::eeg::{FeatureVectors, Model};
+use crate::eeg::network::{LayerChain, Network};
+use crate::eeg::{FeatureVectors, Model, Weights};
 use crate::module::{Module, RegistryError};
 
 /// Adds the blocks that workflows of the Python module know.
@@ -48,7 +48,7 @@ impl Object for LayerChain {
     }
 
     fn byte_size(&self) -> usize {
-        size_of_val(self.layers())
+        Self::byte_size(self)
     }
 
     fn port_type() -> PortType {
@@ -56,17 +56,32 @@ impl Object for LayerChain {
     }
 }
 
-/// The trained model at the input `Model`.
+/// The trained model at the input `Model`, or layers that came with their weights.
 fn trained(inputs: &mut Inputs<'_>) -> Result<Arc<Model>, BlockError> {
     let Some(value) = inputs.take_optional(MODEL) else {
         let problem = "no model is connected: it takes that of a classifier or of LoadModel";
         return Err(BlockError::input(MODEL, problem));
+    };
+    let value = match value.downcast::<LayerChain>() {
+        Ok(layers) => match layers.weights() {
+            Some(weights) => return of_layers(&layers, weights).map(Arc::new),
+            None => Value::from(layers),
+        },
+        Err(value) => value,
     };
     value.downcast::<Model>().map_err(|value| {
         let what = value.type_name();
         let problem = format!("expected a trained model, got {what}: a classifier trains them");
         BlockError::input(MODEL, problem)
     })
+}
+
+/// A model of layers that were trained elsewhere, where classes have no names.
+fn of_layers(layers: &LayerChain, weights: &Network<f32>) -> Result<Model, BlockError> {
+    let labels = (0..weights.outputs()).map(|class| class.to_string()).collect();
+    let model = Model::new(Weights::Single(weights.clone()), labels);
+    let model = model.map_err(|error| BlockError::input(MODEL, error))?;
+    Ok(model.with_layers(layers.layers()))
 }
 
 /// The classes of labelled vectors.

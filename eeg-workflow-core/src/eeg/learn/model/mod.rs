@@ -5,9 +5,11 @@ mod parts;
 mod proto;
 mod safetensors;
 
+use std::sync::Arc;
+
 use ndarray::Array2;
 
-use crate::eeg::learn::network::{EpochMetrics, Network, NetworkError};
+use crate::eeg::learn::network::{EpochMetrics, Layer, Network, NetworkError};
 use crate::eeg::learn::validation::arg_max;
 use crate::eeg::learn::{FeatureVectors, Lda};
 pub use parts::ModelFileError;
@@ -18,6 +20,7 @@ pub struct Model {
     weights: Weights,
     class_labels: Vec<String>,
     history: Vec<EpochMetrics>,
+    layers: Arc<[Layer]>,
 }
 
 /// The network behind a model, in the precision that it was trained in.
@@ -74,7 +77,7 @@ impl Model {
         if labels != classes {
             return Err(ModelError::Labels { labels, classes });
         }
-        Ok(Self { weights, class_labels, history: Vec::new() })
+        Ok(Self { weights, class_labels, history: Vec::new(), layers: Arc::default() })
     }
 
     /// A linear classifier as a model.
@@ -95,6 +98,18 @@ impl Model {
     /// from a file.
     pub fn history(&self) -> &[EpochMetrics] {
         &self.history
+    }
+
+    /// The same model, which remembers the layers that it was trained from.
+    #[must_use]
+    pub fn with_layers(self, layers: &[Layer]) -> Self {
+        Self { layers: layers.into(), ..self }
+    }
+
+    /// The layers that it was trained from, with their dropout; empty when it was not trained as
+    /// a network, or was read from a file.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
     }
 
     /// The network.
@@ -163,12 +178,9 @@ impl Model {
 
     /// Bytes of memory.
     pub fn byte_size(&self) -> usize {
-        fn parameters<F: super::network::Real>(network: &Network<F>) -> usize {
-            network.layers().iter().map(|layer| layer.weights.len() + layer.bias.len()).sum()
-        }
         match &self.weights {
-            Weights::Single(network) => parameters(network) * size_of::<f32>(),
-            Weights::Double(network) => parameters(network) * size_of::<f64>(),
+            Weights::Single(network) => network.byte_size(),
+            Weights::Double(network) => network.byte_size(),
         }
     }
 }

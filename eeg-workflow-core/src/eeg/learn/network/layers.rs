@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Activation;
+use super::{Activation, Network};
 
 /// A dense layer and the dropout after it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,17 +81,38 @@ impl Layer {
 /// # Ok::<(), eeg_workflow_core::eeg::network::LayerError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LayerChain(Arc<[Layer]>);
+pub struct LayerChain {
+    layers: Arc<[Layer]>,
+    weights: Option<Arc<Network<f32>>>,
+}
 
 impl LayerChain {
-    /// This chain with one more layer.
+    /// This chain with one more layer; without weights, which would be those of another network.
     #[must_use]
     pub fn with(&self, layer: Layer) -> Self {
-        Self(self.0.iter().copied().chain([layer]).collect())
+        Self { layers: self.layers.iter().copied().chain([layer]).collect(), weights: None }
+    }
+
+    /// This chain with weights for its layers to start from: those of a network that was built or
+    /// trained elsewhere.
+    #[must_use]
+    pub fn with_weights(self, weights: Network<f32>) -> Self {
+        Self { weights: Some(Arc::new(weights)), ..self }
     }
 
     /// The layers, from the input on.
     pub fn layers(&self) -> &[Layer] {
-        &self.0
+        &self.layers
+    }
+
+    /// The weights that training starts from; none where they are to be drawn.
+    pub fn weights(&self) -> Option<&Network<f32>> {
+        self.weights.as_deref()
+    }
+
+    /// Bytes of memory.
+    pub fn byte_size(&self) -> usize {
+        let weights = self.weights.as_ref().map_or(0, |network| network.byte_size());
+        size_of_val(&*self.layers) + weights
     }
 }

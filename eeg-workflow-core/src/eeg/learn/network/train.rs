@@ -108,7 +108,7 @@ pub enum TrainError {
 
 /// Trains a network of these layers by the cross-entropy of its outputs
 /// (`keras.Model.fit(…, loss="categorical_crossentropy", shuffle=True)`), with initial weights
-/// as [`Network::glorot_uniform`]. Examples are put in a new order for each epoch. The dropout of
+/// as [`Network::glorot_uniform`], or those that the layers bring along. Examples are put in a new order for each epoch. The dropout of
 /// the last layer is left out: it would change the probabilities.
 ///
 /// `step` is called after each batch; its error ends the training. The same options give the
@@ -142,8 +142,10 @@ pub fn fit<F: Real, E: From<TrainError>>(
     let batch_size = options.batch_size;
     check(layers, train, batch_size)?;
     let inputs = train.features.ncols();
-    let mut network =
-        Network::glorot_uniform(inputs, layers, options.seed).map_err(TrainError::from)?;
+    let mut network = match layers.weights() {
+        Some(start) => start.convert(),
+        None => Network::glorot_uniform(inputs, layers, options.seed).map_err(TrainError::from)?,
+    };
     train.check(&network)?;
     validation.map_or(Ok(()), |examples| examples.check(&network))?;
     let mut dropout: Vec<f64> = layers.layers().iter().map(|layer| layer.dropout()).collect();

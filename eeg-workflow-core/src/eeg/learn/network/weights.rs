@@ -140,6 +140,23 @@ impl<F: Real> Network<F> {
         Self::new(chain.layers().iter().map(dense).collect())
     }
 
+    /// The same network in other floats.
+    pub fn convert<G: Real>(&self) -> Network<G> {
+        let convert = |value: &F| G::of(value.wide());
+        let layer = |layer: &DenseLayer<F>| DenseLayer {
+            weights: layer.weights.map(convert),
+            bias: layer.bias.map(convert),
+            activation: layer.activation,
+        };
+        Network { layers: self.layers.iter().map(layer).collect() }
+    }
+
+    /// Bytes of memory.
+    pub fn byte_size(&self) -> usize {
+        let parameters = |layer: &DenseLayer<F>| layer.weights.len() + layer.bias.len();
+        self.layers.iter().map(parameters).sum::<usize>() * size_of::<F>()
+    }
+
     /// The layers, from the input on.
     pub fn layers(&self) -> &[DenseLayer<F>] {
         &self.layers

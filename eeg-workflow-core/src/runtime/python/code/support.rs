@@ -25,6 +25,8 @@ const FILES: &[(&str, &str)] = files![
     "_eeg_workflow/features.py",
     "_eeg_workflow/libraries.py",
     "_eeg_workflow/listing.py",
+    "_eeg_workflow/networks.py",
+    "_eeg_workflow/plain_networks.py",
     "_eeg_workflow/runner.py",
     "blocks/__init__.py",
     "blocks/Block.py",

@@ -21,7 +21,7 @@ use crate::block::json::{JsonError, decode_with, encode_with};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CodecError {
     #[error("a {0} cannot be given to a Python block")]
-    Unknown(&'static str),
+    Unknown(String),
     #[error(transparent)]
     Json(#[from] JsonError),
     #[error("shared memory")]
@@ -63,10 +63,11 @@ impl Outgoing {
             }
             Value::Object(object) => {
                 let encoded = objects::encode(object.as_ref(), &mut self.arrays)?;
-                let (kind, fields) = encoded.ok_or(CodecError::Unknown(object.type_name()))?;
+                let (kind, fields) =
+                    encoded.ok_or_else(|| CodecError::Unknown(object.type_name().to_owned()))?;
                 Ok(json!({ "object": kind, "fields": fields }))
             }
-            other => Err(JsonError::NotPlain(other.type_name()).into()),
+            other => Err(JsonError::NotPlain(other.type_name().to_owned()).into()),
         })
     }
 }

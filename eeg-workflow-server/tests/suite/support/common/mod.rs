@@ -276,6 +276,25 @@ impl Request<'_> {
         stream
     }
 
+    /// Sends the request; none if the server is gone, or goes before its answer is whole.
+    pub fn try_send(mut self) -> Option<Reply> {
+        if self.has_body {
+            self.head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+        }
+        self.head.push_str("Connection: close\r\n\r\n");
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(self.head.as_bytes()).ok()?;
+        stream.write_all(&self.body).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let text = std::str::from_utf8(&bytes[..head]).ok()?.to_ascii_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        (bytes.len() == head + 4 + length.parse::<usize>().ok()?)
+            .then(|| Reply::parse(&bytes, false))
+    }
+
     pub fn send(self) -> Reply {
         let is_head = self.head.starts_with("HEAD");
         Reply::read(&mut self.open(), is_head)

@@ -147,10 +147,11 @@ fn to_features(fields: &mut Fields) -> Result<FeatureVectors, String> {
     vectors.with_classes(classes, labels).map_err(|error| error.to_string())
 }
 
-struct Fields(FieldMap);
+/// The fields that came, each taken once.
+pub(super) struct Fields(pub(super) FieldMap);
 
 impl Fields {
-    fn take(&mut self, name: &str) -> Result<Value, String> {
+    pub(super) fn take(&mut self, name: &str) -> Result<Value, String> {
         self.0.remove(name).ok_or_else(|| format!("it has no {name}"))
     }
 
@@ -249,7 +250,7 @@ impl Fields {
     }
 }
 
-fn list(name: &str, value: &Value) -> Result<Arc<Vec<Value>>, String> {
+pub(super) fn list(name: &str, value: &Value) -> Result<Arc<Vec<Value>>, String> {
     match value {
         Value::List(items) => Ok(Arc::clone(items)),
         other => Err(wrong(name, other)),
@@ -301,6 +302,6 @@ fn in_words(value: &Value) -> String {
     }
 }
 
-fn wrong(name: &str, value: &Value) -> String {
+pub(super) fn wrong(name: &str, value: &Value) -> String {
     format!("{name} is {}", in_words(value))
 }

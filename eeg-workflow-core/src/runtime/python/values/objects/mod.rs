@@ -8,6 +8,8 @@
 mod decode;
 #[cfg(feature = "eeg")]
 mod encode;
+#[cfg(feature = "learn")]
+mod network;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,6 +39,10 @@ static FORMS: &[Form] = &[
     Form { kind: "Evoked", encode: encode::evoked, decode: decode::evoked },
     #[cfg(feature = "learn")]
     Form { kind: "FeatureVectors", encode: encode::features, decode: decode::features },
+    #[cfg(feature = "learn")]
+    Form { kind: "Network", encode: network::of_layers, decode: network::decode },
+    #[cfg(feature = "learn")]
+    Form { kind: "Network", encode: network::of_model, decode: network::decode },
 ];
 
 /// Without the EEG library there are no such objects.

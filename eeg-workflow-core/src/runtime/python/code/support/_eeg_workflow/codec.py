@@ -13,7 +13,7 @@ import os
 import pickle
 import sys
 
-from . import channel, exchange, libraries
+from . import channel, exchange, features, libraries, networks
 
 #: Plain values nested deeper than this, or of more parts, stay here.
 MAX_DEPTH = 50
@@ -35,7 +35,11 @@ class Encoder:
         self.length = 0
         self.parts = 0
 
-    def encode(self, value, depth=0):
+    def encode(self, value, depth=0, declared=""):
+        if declared and self.arrays:
+            fields = to_fields(value, declared)
+            if fields is not None:
+                return self.fields(fields, depth)
         kind = type(value)
         if value is None or kind is bool:
             return value
@@ -57,7 +61,7 @@ class Encoder:
         if depth > MAX_DEPTH:
             raise NotPlain("lists nested too deep")
         if kind is list or (self.arrays and kind is tuple):
-            if self.arrays and value and hasattr(value[0], "features"):
+            if self.arrays and features.are_vectors(value):
                 return self.encode_object(value, depth)
             self.parts += len(value)
             if self.parts > MAX_PARTS and not self.arrays:
@@ -66,6 +70,8 @@ class Encoder:
                 return list(value)
             return [self.encode(item, depth + 1) for item in value]
         if kind is dict:
+            if self.arrays and features.are_vectors(value):
+                return self.encode_object(value, depth)
             self.parts += len(value)
             if self.parts > MAX_PARTS and not self.arrays:
                 raise NotPlain("too many parts")
@@ -86,9 +92,12 @@ class Encoder:
                 return self.encode_array(numpy, value)
         if type(value) is memoryview and value.format == "d" and value.c_contiguous:
             return self.place(value, value.shape)
-        fields = exchange.to_fields(value)
+        fields = to_fields(value)
         if fields is None:
             raise NotPlain(type_name(value))
+        return self.fields(fields, depth)
+
+    def fields(self, fields, depth):
         name, fields = fields
         return {"object": name, "fields": {k: self.encode(v, depth + 1) for k, v in fields.items()}}
 
@@ -129,6 +138,14 @@ def is_flat(items):
     if kind is float:
         return all(map(math.isfinite, items))
     return kind is bool
+
+
+def to_fields(value, declared=""):
+    """As `exchange.to_fields`."""
+    try:
+        return exchange.to_fields(value, declared)
+    except networks.Unknown as reason:
+        raise NotPlain(str(reason)) from None
 
 
 class Decoder:

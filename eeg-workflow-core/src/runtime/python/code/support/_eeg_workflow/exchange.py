@@ -1,4 +1,5 @@
-"""Recordings, epochs and averages as MNE's objects and back, where mne can be imported.
+"""Objects of native blocks as modules know them, and back: recordings, epochs and averages as MNE's
+objects, where mne can be imported; feature vectors and networks in modules of their own.
 
 Amplitudes are volts, times seconds; an annotation's onset counts from the first sample. Samples
 come as arrays over memory that is this process's own: MNE works on them as they are.
@@ -8,7 +9,7 @@ import contextlib
 import datetime
 import sys
 
-from . import features
+from . import features, networks
 
 #: What BrainVision markers begin with, digits and spaces at their ends aside: where a recording
 #: has no others, mne numbers its events by the markers' own numbers.
@@ -32,6 +33,8 @@ def from_fields(kind, fields):
     """The object that a native block gave."""
     if kind == "FeatureVectors":
         return features.from_fields(fields)
+    if kind == "Network":
+        return networks.from_fields(fields)
     try:
         import mne
     except ImportError:
@@ -45,12 +48,13 @@ def from_fields(kind, fields):
     raise ValueError(f"a {kind} has no counterpart in mne")
 
 
-def to_fields(value):
-    """The kind and the fields of an object that native blocks take; none if it is no such."""
+def to_fields(value, declared=""):
+    """The kind and the fields of an object that native blocks take; none if it is no such.
+    `declared` is the type that the output's port declares, if the value is all of the output."""
     if type(value) is EEGData:
         fields = dict(value.__dict__)
         return fields.pop("kind"), fields
-    vectors = features.to_fields(value)
+    vectors = features.to_fields(value, declared)
     if vectors is not None:
         return "FeatureVectors", vectors
     if _is_a(value, "mne.io.base", "BaseRaw"):
@@ -59,6 +63,8 @@ def to_fields(value):
         return "Epochs", _epochs_fields(value)
     if _is_a(value, "mne.evoked", "Evoked"):
         return "Evoked", _evoked_fields(value)
+    if networks.is_one(value):
+        return "Network", networks.to_fields(value)
     return None
 
 

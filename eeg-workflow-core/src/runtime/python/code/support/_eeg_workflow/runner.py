@@ -12,12 +12,14 @@ import traceback
 
 from blocks.BlockOutput import BlockOutput
 
-from . import codec, display, libraries, listing
+from . import codec, display, features, libraries, listing
 
 #: Threads and processes that are ending get so many hundredths of a second for it.
 MOMENT = 20
 #: Tracebacks longer than this lose their middle.
 MAX_TRACEBACK = 64_000
+#: Reasons why native blocks cannot use a value are cut there.
+MAX_REASON = 500
 
 
 class Runner:
@@ -121,30 +123,18 @@ class Runner:
 
     def give(self, prototype, block, wanted, reply, attached):
         """Puts the block's outputs into the reply, each in the forms that it is wanted in."""
-        values = {}
+        values, types = {}, {}
         for attribute, field in vars(prototype).items():
             if isinstance(field, BlockOutput):
                 now = getattr(block, attribute, None)
                 values[field.name] = now.value if isinstance(now, BlockOutput) else now
+                types[field.name] = field.attribute_type
         encoder = codec.Encoder(arrays=True)
         outputs = []
         kept = []
         for name, takers in wanted:
-            value = values.get(name)
-            try:
-                plain = codec.Encoder(arrays=False).encode(value)
-                outputs.append({"value": plain})
-                continue
-            except (codec.NotPlain, RecursionError):
-                pass
-            output = {"type": clean(codec.type_name(value)), "size": codec.size(value)}
-            if takers["native"]:
-                try:
-                    output["native"] = encoder.encode(value)
-                except (codec.NotPlain, RecursionError) as reason:
-                    output["refused"] = clean(str(reason))
-            if takers["foreign"]:
-                output["handle"] = self.store.keep(value)
+            output = self.output(values.get(name), types.get(name, ""), takers, encoder)
+            if "handle" in output:
                 kept.append(output)
             outputs.append(output)
         # Values of one block may share parts: none of several is anybody's alone.
@@ -155,6 +145,22 @@ class Runner:
         if memory is not None:
             reply["memory"] = len(attached)
             attached.append(memory)
+
+    def output(self, value, declared, takers, encoder):
+        """An output in the forms that it is wanted in."""
+        plain = plainly(value)
+        is_more = takers["native"] and features.are_vectors(value, declared)
+        if plain is not None and not is_more:
+            return plain
+        output = {"type": clean(codec.type_name(value)), "size": codec.size(value)}
+        if takers["native"]:
+            try:
+                output["native"] = encoder.encode(value, declared=declared)
+            except (codec.NotPlain, RecursionError) as reason:
+                output["refused"] = clean(str(reason))[:MAX_REASON]
+        if takers["foreign"]:
+            output["handle"] = self.store.keep(value)
+        return output
 
     def flush(self):
         """Whatever was printed is on its way before the answer is."""
@@ -196,6 +202,14 @@ class Runner:
         except ChildProcessError:
             pass
         return left
+
+
+def plainly(value):
+    """The output of a value that is plain; none if it is not."""
+    try:
+        return {"value": codec.Encoder(arrays=False).encode(value)}
+    except (codec.NotPlain, RecursionError):
+        return None
 
 
 def children():
