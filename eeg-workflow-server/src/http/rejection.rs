@@ -94,7 +94,7 @@ pub(crate) enum Rejection {
     #[error("the files would take more than your quota of {0} bytes")]
     OverQuota(u64),
     #[error("{0}")]
-    Conflict(&'static str),
+    Conflict(String),
     #[error("the request did not arrive in time")]
     TooSlow,
     #[error("the range is outside the file of {0} bytes")]

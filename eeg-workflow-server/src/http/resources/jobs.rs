@@ -92,7 +92,7 @@ pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Resp
         tracing::info!(%request, user = %user.id, job = job.0, ?deletion, "a job is deleted");
         match deletion {
             Deletion::Unfinished => {
-                Err(Rejection::Conflict("the job has not ended: cancel it first"))
+                Err(Rejection::Conflict("the job has not ended: cancel it first".into()))
             }
             Deletion::Deleted => Ok(response::success(StatusCode::OK, "Job Deleted")),
             Deletion::NotFound => Err(Rejection::NoSuchJob),
