@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::support::common::{Reply, Server};
 
+/// Field, file name and content of each.
+type ThreeFiles<'a> = [(&'a str, &'a str, &'a [u8]); 3];
+
 fn put(server: &Server, token: &str, name: &str, content: &[u8]) -> Reply {
     let path = format!("/api/files/{name}");
     let request = server.request("PUT", &path).token(token);
@@ -67,7 +70,7 @@ fn a_form_of_several_files_is_stored_whole_or_not_at_all() {
     assert_eq!(put(&server, &token, "old", b"as it was").status, 201);
     assert_eq!(put(&server, &token, "folder/x", b"x").status, 201);
     let large = vec![7; 11_000];
-    let refused: [(u16, [(&str, &str, &[u8]); 3]); 5] = [
+    let refused: [(u16, ThreeFiles<'_>); 5] = [
         (409, [("f", "old", b"new"), ("f", "a", b"a"), ("f", "folder", b"no")]),
         (409, [("f", "folder/x", b"new"), ("f", "a", b"a"), ("f", "old/below", b"no")]),
         (413, [("f", "old", b"new"), ("f", "a", b"a"), ("f", "b", &large)]),
