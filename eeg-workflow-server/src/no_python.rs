@@ -78,6 +78,7 @@ pub(crate) fn details(_: &RuntimeError) -> &str {
 pub(crate) enum Refusal {
     NotAllowed(String),
     BadCode { error: String, details: String },
+    Busy,
     NoRuntime(String),
     Broken(String),
 }

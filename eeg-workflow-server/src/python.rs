@@ -149,6 +149,12 @@ impl ModuleRuntime for Python {
         self.runtime()?.modules(archive, listing)
     }
 
+    fn warnings(&self, archive: &Archive) -> Vec<String> {
+        // None was made where no archive has had code.
+        let runtime = self.made.get().and_then(|made| made.as_ref().ok());
+        runtime.map(|runtime| runtime.warnings(archive)).unwrap_or_default()
+    }
+
     fn forget(&self, digest: &str) {
         if let Ok(runtime) = self.runtime() {
             runtime.forget(digest);
@@ -222,6 +228,8 @@ pub(crate) enum Refusal {
     NotAllowed(String),
     /// Something is wrong with the code itself.
     BadCode { error: String, details: String },
+    /// There is no interpreter for it at the moment.
+    Busy,
     /// No code can be run, for a reason that may be told.
     NoRuntime(String),
     /// The same, for a reason that belongs in the log.
@@ -234,6 +242,7 @@ pub(crate) fn refusal(error: &RuntimeError) -> Refusal {
     match (error.downcast_ref::<PythonError>(), error.downcast_ref::<Unusable>()) {
         (_, Some(Unusable::Unconfined(_))) => Refusal::NotAllowed(text),
         (_, Some(Unusable::Runtime(error))) => Refusal::Broken(with_causes(error)),
+        (Some(PythonError::Busy), None) => Refusal::Busy,
         (None | Some(PythonError::Module { .. } | PythonError::Start { .. }), None) => {
             Refusal::BadCode { error: text, details: details(error).to_owned() }
         }

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::{BlockState, JobState, Phase, Shown};
-use crate::block::Value;
-
 /// Bytes that all blocks of a job may show and log together, beside their files.
 const JOB_BYTES: usize = 8 * 1024 * 1024;
 /// Whatever the other blocks have used, a string of this length is kept.
@@ -22,13 +19,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Counts what is in the state of a job that is resumed.
-    pub(super) fn count(&self, state: &JobState) {
-        self.add(state.blocks.iter().map(byte_size).sum());
-        let outputs = state.saved_outputs.iter().flat_map(|(_, values)| values.iter());
-        self.outputs.fetch_add(outputs.map(Value::byte_size).sum(), Relaxed);
-    }
-
     pub(super) fn unlimited() -> Self {
         Self { used: AtomicUsize::new(0), limit: usize::MAX, outputs: AtomicUsize::new(0) }
     }
@@ -59,6 +49,11 @@ impl Budget {
         cut(text, self.take(text.len(), most))
     }
 
+    /// Counts outputs that were saved before.
+    pub(super) fn add_outputs(&self, bytes: usize) {
+        self.outputs.fetch_add(bytes, Relaxed);
+    }
+
     /// Whether outputs of this size may be saved for a resume; if so, they count.
     pub(super) fn admits_outputs(&self, bytes: usize) -> bool {
         self.outputs.fetch_add(bytes, Relaxed) + bytes <= OUTPUT_BYTES
@@ -83,20 +78,4 @@ pub(super) fn cut(text: &Arc<str>, most: usize) -> Arc<str> {
 /// The beginning of a string, of at most `most` bytes.
 pub(super) fn start(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default()
-}
-
-fn byte_size(block: &BlockState) -> usize {
-    let shown = match &block.phase {
-        Phase::Finished(Some(Shown::Text(text))) | Phase::Failed(text) => text.len(),
-        Phase::Finished(Some(Shown::Table { columns, rows })) => {
-            row_size(columns) + rows.iter().map(|row| row_size(row)).sum::<usize>()
-        }
-        _ => 0,
-    };
-    shown + block.log.as_ref().map_or(0, |log| log.byte_size())
-}
-
-/// Bytes that a row of a table takes, about.
-pub(super) fn row_size(cells: &[String]) -> usize {
-    cells.iter().map(|cell| cell.len() + 4).sum()
 }

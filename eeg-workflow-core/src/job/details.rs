@@ -9,8 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{BlockState, JobId, JobState, JobStatus, ModuleUse, Phase, Shown, Timestamp};
-use crate::workflow::{RawObject, Workflow};
+use super::{BlockState, Job, JobId, JobState, JobStatus, ModuleUse, Phase, Shown, Timestamp};
+use crate::workflow::{InvalidWorkflow, RawObject, Workflow};
 
 /// What a block gets from its run. An exported document may carry those of an earlier one.
 const RUN_KEYS: [&str; 6] = ["output", "completed", "error", "stderr", "stdout", "progress"];
@@ -84,6 +84,42 @@ enum Output<'a> {
     Graph { filename: &'a str },
     File { filename: &'a str },
     Table { columns: &'a [String], rows: &'a [Vec<String>] },
+}
+
+impl Job {
+    /// The job's details as JSON text, in the form of
+    /// [`JobService::details`](super::JobService::details). The job need not be one of a
+    /// service:
+    ///
+    /// ```
+    /// use eeg_workflow_core::block::OwnerId;
+    /// use eeg_workflow_core::job::{Job, JobId, JobState, JobStatus, JobToken, Timestamp};
+    ///
+    /// let job = Job {
+    ///     id: JobId(0),
+    ///     token: JobToken(0),
+    ///     owner: OwnerId::LOCAL,
+    ///     started: Timestamp::now(),
+    ///     document: r#"{"blocks": [], "edges": []}"#.into(),
+    ///     modules: Vec::new(),
+    ///     state: JobState { status: JobStatus::Completed, ..JobState::default() },
+    /// };
+    /// assert!(job.details()?.ends_with(r#""id":0,"endTime":"","status":"COMPLETED"}"#));
+    /// # Ok::<(), eeg_workflow_core::workflow::InvalidWorkflow>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The document cannot be read.
+    pub fn details(&self) -> Result<String, InvalidWorkflow> {
+        let workflow = Workflow::from_json(&self.document)?;
+        Ok(self.describe(&workflow).to_json())
+    }
+
+    /// The job, whose document this workflow is, for those who read JSON.
+    pub(super) fn describe<'a>(&'a self, workflow: &'a Workflow) -> Details<'a> {
+        let Self { id, started, modules, state, .. } = self;
+        Details { id: *id, started: *started, workflow, modules, state }
+    }
 }
 
 impl Details<'_> {

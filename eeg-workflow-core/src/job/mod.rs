@@ -27,6 +27,7 @@ mod plan_source;
 mod queue;
 mod record;
 mod recorder;
+mod retention;
 #[cfg(feature = "sqlite")]
 mod saved_outputs;
 mod service;
@@ -34,6 +35,7 @@ mod shown;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;
+mod status;
 mod store;
 mod subscription;
 mod time;
@@ -43,16 +45,18 @@ pub use error::{JobError, JobProblem, SubmitError};
 pub use feed::JobEvent;
 pub use log::Log;
 pub use memory::MemoryStore;
-pub use options::{JobOptions, ProblemListener, Retention};
+pub use options::{JobOptions, ProblemListener};
 pub use outcome::{Cancellation, Deletion, JobCounts};
 pub use pending::{Answer, Lost, Pending, Resolver};
 pub use plan_source::{ModuleUse, PlanSource};
-pub use record::{Job, JobId, JobStatus, JobSummary, JobToken};
+pub use record::{Job, JobId, JobSummary, JobToken};
 pub use recorder::RunRecorder;
+pub use retention::Retention;
 pub use service::JobService;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use state::{BlockState, JobState, Phase, Shown};
+pub use status::JobStatus;
 pub use store::{JobStore, NewJob, StoreError, StoreStatistics, UnfinishedJob};
 pub use subscription::Subscription;
 pub use time::Timestamp;

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::Shown;
-use super::budget::{Budget, row_size, start};
+use super::budget::{Budget, start};
+use super::state::row_size;
 use crate::block::{Artifact, Display};
 
 /// The most bytes of one displayed string or table that are kept in a job's details.

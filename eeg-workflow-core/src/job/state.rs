@@ -97,7 +97,32 @@ impl Shown {
     }
 }
 
+impl BlockState {
+    /// Bytes of what it shows, says and has logged.
+    fn byte_size(&self) -> usize {
+        let shown = match &self.phase {
+            Phase::Finished(Some(Shown::Text(text))) | Phase::Failed(text) => text.len(),
+            Phase::Finished(Some(Shown::Table { columns, rows })) => {
+                row_size(columns) + rows.iter().map(|row| row_size(row)).sum::<usize>()
+            }
+            _ => 0,
+        };
+        shown + self.log.as_ref().map_or(0, |log| log.byte_size())
+    }
+}
+
 impl JobState {
+    /// Bytes of what its blocks show, say and have logged.
+    pub(super) fn details_size(&self) -> usize {
+        self.blocks.iter().map(BlockState::byte_size).sum()
+    }
+
+    /// Bytes of the outputs that are saved.
+    pub(super) fn outputs_size(&self) -> usize {
+        let values = self.saved_outputs.iter().flat_map(|(_, values)| values.iter());
+        values.map(Value::byte_size).sum()
+    }
+
     /// How a job ends whose run has ended like this.
     pub(super) fn status_after(&self, run: RunStatus) -> JobStatus {
         let failed = |block: &BlockState| matches!(block.phase, Phase::Failed(_));
@@ -168,4 +193,9 @@ impl JobState {
         self.status = JobStatus::Failed;
         self.error = Some(reason.into());
     }
+}
+
+/// Bytes that a row of a table takes, about.
+pub(super) fn row_size(cells: &[String]) -> usize {
+    cells.iter().map(|cell| cell.len() + 4).sum()
 }

@@ -97,6 +97,21 @@ pub trait JobStore: Send + Sync + 'static {
     /// deleted.
     fn make_room(&self) {}
 
+    /// The jobs that have not ended and use modules of the archive of this SHA-256, oldest first,
+    /// with their owners.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn unfinished_with(&self, digest: &str) -> Result<Vec<(OwnerId, JobId)>, StoreError> {
+        let mut found = Vec::new();
+        for UnfinishedJob { id, .. } in self.unfinished()? {
+            let job = self.get(id)?;
+            let is_used = |job: &Job| job.modules.iter().any(|used| used.digest == digest);
+            found.extend(job.filter(is_used).map(|job| (job.owner, id)));
+        }
+        Ok(found)
+    }
+
     /// What the store has done so far.
     fn statistics(&self) -> StoreStatistics;
 }

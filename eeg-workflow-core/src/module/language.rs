@@ -27,6 +27,12 @@ pub trait ModuleRuntime: Send + Sync + 'static {
         listing: &serde_json::Value,
     ) -> Result<Vec<Module>, RuntimeError>;
 
+    /// What the owner of an archive should know of it, though it can be used.
+    fn warnings(&self, archive: &Archive) -> Vec<String> {
+        let _ = archive;
+        Vec::new()
+    }
+
     /// The archive of this digest is used only by plans that were made before.
     fn forget(&self, digest: &str);
 

@@ -29,8 +29,8 @@ pub use declarative::ManifestError;
 pub use language::{ModuleRuntime, RuntimeError};
 #[cfg(feature = "archives")]
 pub use library::{
-    BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary, NewArchive,
-    Owner, RemoveError,
+    ArchiveInfo, BrokenArchive, Dependent, InstallError, Installed, LibraryError, ModuleLibrary,
+    NewArchive, Owner, RemoveError,
 };
 pub use registry::{Module, ModuleRegistry, RegistryError};
 #[cfg(feature = "archives")]

@@ -1,6 +1,7 @@
 //! Tests beside real packages from PyPI; each module says what it needs. They are ignored unless
 //! asked for: `cargo test --test real mne -- --ignored`.
 
+mod differential;
 mod mne;
 mod modules;
 mod onnxruntime;

@@ -17,7 +17,7 @@ use eeg_workflow_core::job::{
 };
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
-use jobs::{FaultyStore, Lab, OWNER, Operation, document, until};
+use jobs::{FaultyStore, Lab, OWNER, Operation, after_a_crash, document, until};
 use tempfile::TempDir;
 
 /// No space, an error of the disk, a file that cannot be written any more.
@@ -89,7 +89,8 @@ fn check(lab: &Lab, told: &Told) {
     }
     for id in &told.cancelled {
         let job = lab.store.get(*id).unwrap().unwrap();
-        assert!(job.state.cancel_requested || job.state.status == JobStatus::Cancelled);
+        let ends = job.state.cancel_requested && !job.state.status.is_final();
+        assert!(ends || job.state.status == JobStatus::Cancelled, "job {id} is not cancelled");
     }
     for id in &told.deleted {
         assert_eq!(status(*id), None, "job {id} is back");
@@ -122,7 +123,14 @@ fn round(nth: usize, error: &StoreError) -> bool {
         assert!(lab.service.health().is_err(), "it says that it is not well");
     }
     check(&lab, &told);
-    // The disk is well again: everything that was accepted ends, and is stored.
+    // The process ends here, so that no further write was done.
+    let again = after_a_crash(&lab);
+    check(&again, &told);
+    again.probe.open();
+    until(|| again.store.unfinished().unwrap().is_empty());
+    check(&again, &told);
+    drop(again);
+    // Or it lives on, and the disk is well again: everything that was accepted ends, and is stored.
     store.heal();
     lab.probe.open();
     lab.service.health().unwrap();

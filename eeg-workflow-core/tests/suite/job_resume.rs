@@ -17,31 +17,11 @@ use eeg_workflow_core::job::{
 };
 use eeg_workflow_core::module::ModuleRegistry;
 use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
-use jobs::{FaultyStore, Lab, OWNER, Operation, document, until};
+use jobs::{FaultyStore, Lab, OWNER, Operation, after_a_crash, copy_folder, document, until};
 use tempfile::{TempDir, tempdir};
 
 fn store(folder: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(folder.join("jobs.db")).unwrap())
-}
-
-/// The lab as a crash leaves it: the files as they are now, opened by a new service.
-fn after_a_crash(lab: &Lab) -> Lab {
-    let copy = tempdir().unwrap();
-    copy_folder(lab.folder.path(), copy.path());
-    let store = store(copy.path());
-    Lab::at(Arc::new(copy), store, |_| {})
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()));
-        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }
 
 fn durable() -> Lab {

@@ -500,7 +500,7 @@ fn a_module_that_cannot_be_used_is_refused_with_the_line_and_can_be_mended() {
         ("string_classobject_mapping = []", "has a list".into()),
         (
             "string_classobject_mapping = {'A': 5}",
-            "entry \"A\" of string_classobject_mapping is no block but a int".into(),
+            "entry \"A\" of string_classobject_mapping is not a block but a int".into(),
         ),
         (
             "string_classobject_mapping = {'A': object}",

@@ -21,6 +21,7 @@ use crate::command::stop_signals::StopSignals;
 use crate::command::telemetry;
 use crate::data_dir::{self, DataDir};
 use crate::http::accounts::Accounts;
+use crate::http::body_memory::BodyMemory;
 use crate::http::chores;
 use crate::http::connection::{self, ConnectionLimits};
 use crate::http::health::Health;
@@ -39,8 +40,9 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Bytes of a form without files: e-mail addresses, passwords, job ids.
 const MAX_FORM: u64 = 64 * 1024;
-/// Large forms, with workflows and archives in them, that are held in memory at once.
-const LARGE_FORMS: usize = 8;
+/// Bytes of large forms, with workflows and archives in them, that are held for one user at least;
+/// four times as much is held for all.
+const FORM_MEMORY: u64 = 128 << 20;
 /// Archives whose code is imported at once.
 const IMPORTS: usize = 4;
 /// Connections of which one address may have all, and those of the metrics.
@@ -194,6 +196,7 @@ fn open(
     }
     let library = Arc::new(library);
     let job_store = Arc::new(SqliteStore::open(data.jobs())?);
+    let form_memory = FORM_MEMORY.max(options.max_workflow.0).max(options.max_archive.0);
     let jobs = job_options(options, data)?;
     let jobs = JobService::open(engine.clone(), job_store.clone(), library.clone(), jobs)
         .map_err(with_hint)?;
@@ -223,7 +226,7 @@ fn open(
             file: options.max_file.0,
             idle: seconds(options.connections.body_timeout),
         },
-        large_forms: Arc::new(Semaphore::new(LARGE_FORMS)),
+        body_memory: BodyMemory::new(4 * form_memory, form_memory),
         site: Site::new(&options.site),
         chores: Notify::new(),
         stopping,

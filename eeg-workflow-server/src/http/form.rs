@@ -1,28 +1,29 @@
 //! Forms: multipart, urlencoded and JSON bodies, all read into one [`Form`].
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use multer::{Constraints, Multipart, SizeLimit};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::http::frames::{BodyError, Frames};
+use crate::http::body_memory::HeldMemory;
+use crate::http::frames::Frames;
+use crate::http::multipart::Parts;
 use crate::http::rejection::Rejection;
 
 /// A form of more parts than this is refused.
 const MAX_PARTS: usize = 256;
 
 /// A form: parts with names, some of them files.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Form {
     parts: Vec<Part>,
     /// The whole text, when the body was JSON.
     json: Option<Bytes>,
-    /// The place in memory that a large form takes.
+    /// The memory that a large form takes.
     #[expect(dead_code, reason = "held for its drop")]
-    place: Option<OwnedSemaphorePermit>,
+    memory: Option<Arc<Mutex<HeldMemory>>>,
 }
 
 /// One part of a form.
@@ -60,15 +61,15 @@ impl Form {
         }
     }
 
-    /// The same form, which holds its place until it is dropped.
-    pub(crate) fn holding(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { place, ..self }
+    /// The same form, which holds its memory until it is dropped.
+    pub(crate) fn holding(self, memory: Option<Arc<Mutex<HeldMemory>>>) -> Self {
+        Self { memory, ..self }
     }
 
     async fn read_multipart(frames: Frames, content_type: &str) -> Result<Self, Rejection> {
-        let mut multipart = multipart(frames, content_type)?;
+        let mut body = Parts::new(frames, content_type)?;
         let mut parts = Vec::new();
-        while let Some(mut field) = multipart.next_field().await? {
+        while let Some(mut field) = body.next().await? {
             if parts.len() == MAX_PARTS {
                 return Err(Rejection::BadBody(format!("the form has over {MAX_PARTS} parts")));
             }
@@ -119,7 +120,7 @@ impl Form {
             };
             parts.push(Part { name, file_name: None, content, is_json });
         }
-        Ok(Self { parts, json: Some(bytes), place: None })
+        Ok(Self { parts, json: Some(bytes), memory: None })
     }
 
     /// The part of this name.
@@ -201,36 +202,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
 
         deserializer.deserialize_map(Entries)
-    }
-}
-
-/// The parts of a multipart body, one after the other.
-pub(crate) fn multipart(
-    frames: Frames,
-    content_type: &str,
-) -> Result<Multipart<'static>, Rejection> {
-    let boundary = multer::parse_boundary(content_type)
-        .map_err(|error| Rejection::BadBody(format!("the multipart body: {error}")))?;
-    let limit = frames.limit();
-    let sizes = SizeLimit::new().whole_stream(limit).per_field(limit);
-    Ok(Multipart::with_constraints(frames, boundary, Constraints::new().size_limit(sizes)))
-}
-
-impl From<multer::Error> for Rejection {
-    fn from(error: multer::Error) -> Self {
-        match error {
-            multer::Error::FieldSizeExceeded { limit, field_name } => Self::TooLarge {
-                what: format!("the field \"{}\"", field_name.unwrap_or_default()),
-                limit,
-            },
-            multer::Error::StreamSizeExceeded { limit } => {
-                Self::TooLarge { what: "the body".into(), limit }
-            }
-            multer::Error::StreamReadFailed(cause) => match cause.downcast::<BodyError>() {
-                Ok(error) => (*error).into(),
-                Err(_) => Self::BodyCutOff,
-            },
-            other => Self::BadBody(format!("the multipart body is malformed: {other}")),
-        }
     }
 }

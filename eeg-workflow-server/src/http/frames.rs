@@ -1,6 +1,7 @@
 //! Bodies of requests as streams that end at the limits on size and time.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use futures_core::Stream;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::http::body_memory::{HeldMemory, NoMemory};
 use crate::http::rejection::Rejection;
+use crate::sync::lock;
 
 /// The lowest rate of a whole body.
 const MIN_BYTES_PER_SECOND: u64 = 4096;
@@ -27,6 +30,8 @@ pub(crate) struct Frames {
     limits: BodyLimits,
     received: u64,
     started: Instant,
+    /// Counts what is held in memory of a body that is read whole.
+    memory: Option<Arc<Mutex<HeldMemory>>>,
     /// Armed only while the client is waited for.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -40,11 +45,20 @@ pub(crate) enum BodyError {
     TooSlow,
     #[error("cut off")]
     CutOff,
+    #[error("not in parts")]
+    NotInParts(u64),
+    #[error("no memory")]
+    NoMemory(NoMemory),
 }
 
 impl Frames {
     pub(crate) fn new(body: Incoming, limits: BodyLimits) -> Self {
-        Self { body, limits, received: 0, started: Instant::now(), timer: None }
+        Self { body, limits, received: 0, started: Instant::now(), memory: None, timer: None }
+    }
+
+    /// The same body, of which all that comes is counted here.
+    pub(crate) fn counted(self, memory: Arc<Mutex<HeldMemory>>) -> Self {
+        Self { memory: Some(memory), ..self }
     }
 
     /// The most bytes that are taken.
@@ -94,6 +108,11 @@ impl Stream for Frames {
                     if this.received > this.limits.bytes {
                         return Poll::Ready(Some(Err(BodyError::TooLarge(this.limits.bytes))));
                     }
+                    if let Some(memory) = &this.memory
+                        && let Err(error) = lock(memory).grow(bytes.len() as u64)
+                    {
+                        return Poll::Ready(Some(Err(BodyError::NoMemory(error))));
+                    }
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Poll::Pending => {
@@ -112,6 +131,11 @@ impl From<BodyError> for Rejection {
             BodyError::TooLarge(limit) => Self::TooLarge { what: "the body".into(), limit },
             BodyError::TooSlow => Self::TooSlow,
             BodyError::CutOff => Self::BodyCutOff,
+            BodyError::NotInParts(limit) => Self::BadBody(format!(
+                "the multipart body has over {limit} bytes outside of the contents of its parts"
+            )),
+            BodyError::NoMemory(NoMemory::OfUser) => Self::TooMuchMemory,
+            BodyError::NoMemory(NoMemory::OfAll) => Self::Busy(Duration::from_secs(10)),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `user_files`, `metrics` and other parts of the server → `rejection` → `response`.
 
 pub(crate) mod accounts;
+pub(crate) mod body_memory;
 pub(crate) mod chores;
 pub(crate) mod connection;
 mod download;
@@ -13,6 +14,7 @@ mod frames;
 pub(crate) mod health;
 mod lookup;
 pub(crate) mod metrics;
+mod multipart;
 mod network;
 pub(crate) mod per_user;
 mod rejection;

@@ -94,7 +94,7 @@ pub(crate) enum Rejection {
     #[error("the files would take more than your quota of {0} bytes")]
     OverQuota(u64),
     #[error("{0}")]
-    Conflict(&'static str),
+    Conflict(String),
     #[error("the request did not arrive in time")]
     TooSlow,
     #[error("the range is outside the file of {0} bytes")]
@@ -120,6 +120,8 @@ pub(crate) enum Rejection {
     TooManyJobs(usize),
     #[error("you have {0} event streams open: close some of them")]
     TooManyStreams(usize),
+    #[error("your requests in progress hold too much memory: wait until some of them are answered")]
+    TooMuchMemory,
     #[error("you have {0} requests in progress: wait until some of them are answered")]
     TooManyRequests(usize),
     #[error("the server is shutting down")]
@@ -184,6 +186,7 @@ impl Rejection {
             | Self::TooManyJobs(_)
             | Self::TooManyStreams(_)
             | Self::TooManyRequests(_)
+            | Self::TooMuchMemory
             | Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ShuttingDown | Self::NoPython(_) | Self::Unhealthy(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 
+use eeg_workflow_core::block::OwnerId;
 use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 
@@ -12,7 +14,7 @@ use crate::http::rejection::Rejection;
 use crate::http::request_id::RequestId;
 use crate::http::state::App;
 
-/// Forms of up to this number of bytes never wait for a place.
+/// Forms of up to this number of bytes are not counted.
 const SMALL_FORM: u64 = 64 * 1024;
 
 /// A request whose address has matched a route.
@@ -23,6 +25,8 @@ pub(crate) struct Call {
     parameters: Vec<String>,
     /// Where it came from.
     pub(crate) client: IpAddr,
+    /// Who made it, where that was checked.
+    pub(crate) user: Option<OwnerId>,
     /// Names the request in logs and in the answer.
     pub(crate) id: RequestId,
 }
@@ -35,7 +39,7 @@ impl Call {
         client: IpAddr,
         id: RequestId,
     ) -> Self {
-        Self { head, body, parameters, client, id }
+        Self { head, body, parameters, client, user: None, id }
     }
 
     /// The `index`-th name of the route's pattern.
@@ -69,16 +73,20 @@ impl Call {
     }
 
     /// Reads a body of at most `limit` bytes as a form, whatever of the known types it has.
-    /// Few large ones are held in memory at once: others wait.
+    /// What comes of a large one is counted as its user's memory.
     pub(crate) async fn form(self, app: &App, limit: u64) -> Result<Form, Rejection> {
         let media_type = self.media_type();
         let content_type = self.header(hyper::header::CONTENT_TYPE).map(str::to_owned);
         let announced = self.body.size_hint().exact();
         let is_large = limit > SMALL_FORM && announced.is_none_or(|length| length > SMALL_FORM);
-        let frames = self.frames(app, limit)?;
-        let place = if is_large { Some(app.place_for_form().await?) } else { None };
+        let memory = self.user.filter(|_| is_large).map(|user| app.body_memory.body_of(user));
+        let memory = memory.map(|memory| Arc::new(Mutex::new(memory)));
+        let mut frames = self.frames(app, limit)?;
+        if let Some(memory) = &memory {
+            frames = frames.counted(Arc::clone(memory));
+        }
         let form = Form::read(frames, media_type.as_deref(), content_type.as_deref()).await?;
-        Ok(form.holding(place))
+        Ok(form.holding(memory))
     }
 
     /// The body as a stream that ends at this many bytes, or when it comes too slowly.

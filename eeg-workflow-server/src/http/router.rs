@@ -84,7 +84,7 @@ async fn call_handler(
     app: &Arc<App>,
     kind: ListenerKind,
     route: &Route,
-    call: Call,
+    mut call: Call,
 ) -> Result<Response, Rejection> {
     if kind == ListenerKind::Main {
         app.site.check_host(&call.head)?;
@@ -97,6 +97,7 @@ async fn call_handler(
         Handler::User(handler) => {
             let user = app.accounts.authenticate(&call.head.headers)?;
             let _place = place_for(app, &user)?;
+            call.user = Some(user.id);
             handler(app.clone(), user, call).await
         }
         Handler::Admin(handler) => {
@@ -105,6 +106,7 @@ async fn call_handler(
                 return Err(Rejection::NotAdmin);
             }
             let _place = place_for(app, &user)?;
+            call.user = Some(user.id);
             handler(app.clone(), user, call).await
         }
     }

@@ -10,7 +10,7 @@ use crate::http::metrics::RouteLabel;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::resources::{
-    admin, artifacts, events, files, jobs, modules, openapi, schedule, service, users,
+    admin, archives, artifacts, events, files, jobs, modules, openapi, schedule, service, users,
 };
 use crate::http::response::Response;
 use crate::http::state::App;
@@ -100,7 +100,10 @@ pub(super) static ROUTES: &[Route] = &[
     user!(POST "/api/workflow/upload" => modules::upload),
     user!(POST "/api/workflow/initialize" => modules::initialize),
     user!(GET "/api/workflow/initialize" => modules::initialize),
-    user!(DELETE "/api/workflow/modules/{archive}" => modules::remove),
+    user!(GET "/api/workflow/modules" => archives::list),
+    user!(GET "/api/workflow/modules/{archive}" => archives::describe),
+    user!(PUT "/api/workflow/modules/{archive}" => modules::replace),
+    user!(DELETE "/api/workflow/modules/{archive}" => archives::remove),
     user!(GET "/api/files" => files::list),
     user!(POST "/api/files" => files::upload_many),
     user!(GET "/api/files/{path...}" => files::download),

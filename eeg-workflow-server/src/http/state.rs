@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::cli::PythonUploads;
 use crate::cli::access::MetricsFor;
 use crate::http::accounts::Accounts;
+use crate::http::body_memory::BodyMemory;
 use crate::http::health::Health;
 use crate::http::metrics::Metrics;
 use crate::http::per_user::PerUser;
@@ -47,8 +48,8 @@ pub(crate) struct App {
     /// Requests of users that are being answered.
     pub(crate) requests: Arc<PerUser>,
     pub(crate) limits: Limits,
-    /// Places for large forms, which are held in memory.
-    pub(crate) large_forms: Arc<Semaphore>,
+    /// Memory for bodies that are held whole.
+    pub(crate) body_memory: Arc<BodyMemory>,
     /// The names and pages that are the server's own.
     pub(crate) site: Site,
     /// Notified when there are chores for users who were disabled or deleted.
@@ -83,18 +84,9 @@ impl App {
         }
     }
 
-    /// Waits for a place for a large form, but not for ever.
-    pub(crate) async fn place_for_form(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        self.place_in(&self.large_forms).await
-    }
-
-    /// The same for importing the code of an archive.
+    /// Waits for a place to import the code of an archive, but not for ever.
     pub(crate) async fn place_for_import(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        self.place_in(&self.imports).await
-    }
-
-    async fn place_in(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Rejection> {
-        let place = timeout(self.limits.idle, places.clone().acquire_owned()).await;
+        let place = timeout(self.limits.idle, self.imports.clone().acquire_owned()).await;
         let place = place.map_err(|_| Rejection::Busy(Duration::from_secs(10)))?;
         place.map_err(Rejection::unavailable)
     }

@@ -161,7 +161,7 @@ impl UserFiles {
     /// Removes a file, and folders above it that it leaves empty.
     pub(crate) fn delete(&self, user: OwnerId, name: &FileName) -> Result<(), Rejection> {
         let Found::File(path) = self.find(user, name)? else {
-            return Err(Rejection::Conflict("this is a folder: delete the files in it"));
+            return Err(Rejection::Conflict("this is a folder: delete the files in it".into()));
         };
         fs::remove_file(&path).map_err(Rejection::unavailable)?;
         let folder = self.folder(user);
@@ -207,7 +207,9 @@ impl UserFiles {
         let _placing = lock(&self.placing);
         match self.find(user, name) {
             Ok(Found::File(_)) | Err(Rejection::NoSuchFile) => {}
-            Ok(Found::Folder) => return Err(Rejection::Conflict("there is a folder of this name")),
+            Ok(Found::Folder) => {
+                return Err(Rejection::Conflict("there is a folder of this name".into()));
+            }
             Err(other) => return Err(other),
         }
         if upload.size > self.free(user, Some(name))? {
@@ -217,7 +219,7 @@ impl UserFiles {
         if let Some(parent) = path.parent() {
             make_folders(&self.root, parent).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                    Rejection::Conflict("a folder of this path is a file")
+                    Rejection::Conflict("a folder of this path is a file".into())
                 }
                 _ => Rejection::unavailable(error),
             })?;

@@ -177,3 +177,52 @@ fn requests_of_one_user_at_once_are_limited_and_keep_nobody_out() {
         server.get("/api/users/details").token(&alice).send().status == 200
     });
 }
+
+/// Begins to schedule a workflow of 60 MB, of which only this many bytes come.
+fn begin_workflow(server: &Server, token: &str, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(
+        stream,
+        "POST /api/workflow/schedule HTTP/1.1\r\nHost: localhost\r\nCookie: token={token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 60000000\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    // It may be refused before all of it has come.
+    let _ = stream.write_all(&vec![b' '; bytes]);
+    stream
+}
+
+#[test]
+fn workflows_that_drip_in_keep_nobody_elses_out() {
+    let server = Server::start(&[]);
+    let (alice, bob) = (server.user("alice"), server.user("bob"));
+    let dripping: Vec<TcpStream> =
+        (0..40).map(|_| begin_workflow(&server, &alice, 1_000)).collect();
+    let large =
+        common::addition().replacen('{', &format!("{{\"note\":\"{}\",", "x".repeat(1 << 20)), 1);
+    for token in [&bob, &alice] {
+        let started = Instant::now();
+        let job = server.schedule(token, &large);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert_eq!(server.finished(token, job)["status"], "COMPLETED");
+    }
+    drop(dripping);
+
+    // What has really come counts: two of them are as much as one user may hold.
+    let held: Vec<TcpStream> =
+        (0..2).map(|_| begin_workflow(&server, &alice, 59_999_000)).collect();
+    soon("they have come", || {
+        server.get("/metrics").send().text().contains("eeg_form_bytes 119998000")
+    });
+    let mut third = begin_workflow(&server, &alice, 59_999_000);
+    let reply = Reply::read(&mut third, false);
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    assert!(reply.error().contains("hold too much memory"), "{}", reply.text());
+    let job = server.schedule(&bob, &large);
+    assert_eq!(server.finished(&bob, job)["status"], "COMPLETED");
+    drop(held);
+    soon("the memory is free again", || {
+        let request = server.post("/api/workflow/schedule").token(&alice);
+        request.form(&[("workflow", &large)]).send().status == 200
+    });
+}

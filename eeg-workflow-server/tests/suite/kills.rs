@@ -7,6 +7,7 @@ use crate::support::common;
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,60 +41,67 @@ struct Counts {
 }
 
 /// The same numbers at each run.
-struct Random(u64);
+struct Random(AtomicU64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
+    fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    fn below(&self, end: u64) -> u64 {
+        let next = |seed: u64| {
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
+        };
+        let before = self.0.fetch_update(Relaxed, Relaxed, |seed| Some(next(seed)));
+        (next(before.unwrap()) >> 33) % end
     }
 }
 
-/// One client: submits, reads, cancels and deletes until the server is gone.
-fn client(server: &Server, token: &str, ledger: &Mutex<Ledger>, mut random: Random) {
-    let (quick, slow) = (addition(), common::plots(1));
-    let mut own = Vec::new();
-    loop {
-        let document = if random.below(12) == 0 { &slow } else { &quick };
-        let schedule = server.post("/api/workflow/schedule").token(token);
-        let Some(reply) = schedule.form(&[("workflow", document)]).try_send() else { return };
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        let job = reply.json()["job_id"].as_i64().unwrap();
-        ledger.lock().unwrap().insert(job, Told::Accepted);
-        own.push(job);
-        // Rather one of the older ones, which have ended.
-        let count = own.len() as u64;
-        let at = random.below(count) * random.below(count) * random.below(count) / count / count;
-        let job = own[usize::try_from(at).unwrap()];
-        let path = format!("/api/workflow/jobs/{job}");
-        let set = |told| ledger.lock().unwrap().insert(job, told);
-        match random.below(6) {
-            0 if ledger.lock().unwrap()[&job] == Told::Accepted => {
-                set(Told::Unknown);
-                let cancel = server.request("POST", &format!("{path}/cancel")).token(token);
-                let Some(reply) = cancel.try_send() else { return };
-                // 200: it had ended.
-                set(if reply.status == 202 { Told::Cancelled } else { Told::Accepted });
+/// One client: submits, follows, cancels and deletes until the server is gone.
+fn client(server: &Server, token: &str, ledger: &Mutex<Ledger>, random: Random) {
+    while one_job(server, token, ledger, &random).is_some() {}
+}
+
+/// One job of a client; none if the server is gone.
+fn one_job(server: &Server, token: &str, ledger: &Mutex<Ledger>, random: &Random) -> Option<()> {
+    let document = if random.below(12) == 0 { common::plots(1) } else { addition() };
+    let schedule = server.post("/api/workflow/schedule").token(token);
+    let reply = schedule.form(&[("workflow", &document)]).try_send()?;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let job = reply.json()["job_id"].as_i64().unwrap();
+    let set = |told| ledger.lock().unwrap().insert(job, told);
+    set(Told::Accepted);
+    let path = format!("/api/workflow/jobs/{job}");
+    match random.below(4) {
+        0 => {
+            set(Told::Unknown);
+            let cancel = server.request("POST", &format!("{path}/cancel")).token(token);
+            // 200: it had ended.
+            let is_cancelled = cancel.try_send()?.status == 202;
+            set(if is_cancelled { Told::Cancelled } else { Told::Accepted });
+        }
+        1 => {}
+        _ => {
+            let mut details = Value::Null;
+            for _ in 0..20 {
+                details = server.get(&path).token(token).try_send()?.json();
+                if details["status"] != "RUNNING" {
+                    break;
+                }
             }
-            1 if matches!(ledger.lock().unwrap()[&job], Told::Ended(_)) => {
+            if details["status"] == "RUNNING" {
+                return Some(());
+            }
+            set(Told::Ended(details));
+            if random.below(3) == 0 {
                 set(Told::Unknown);
-                let Some(reply) = server.request("DELETE", &path).token(token).try_send() else {
-                    return;
-                };
+                let reply = server.request("DELETE", &path).token(token).try_send()?;
                 assert_eq!(reply.status, 200, "{}", reply.text());
                 set(Told::Deleted);
             }
-            _ if ledger.lock().unwrap()[&job] == Told::Accepted => {
-                let Some(reply) = server.get(&path).token(token).try_send() else { return };
-                let details = reply.json();
-                if details["status"] != "RUNNING" {
-                    set(Told::Ended(details));
-                }
-            }
-            _ => {}
         }
     }
+    Some(())
 }
 
 /// What the server says now must be what it said before.
@@ -125,7 +133,7 @@ fn a_server_that_is_killed_at_any_moment_keeps_what_it_has_answered() {
     let mut server = Server::start(&options);
     let token = server.user("alice");
     let mut counts = Counts::default();
-    let mut random = Random(2024);
+    let random = Random::new(2024);
     for _ in 0..rounds {
         let ledger = Mutex::new(Ledger::new());
         let pause = Duration::from_micros(random.below(400_000));
@@ -134,7 +142,7 @@ fn a_server_that_is_killed_at_any_moment_keeps_what_it_has_answered() {
             let clients: Vec<_> = (0..3)
                 .map(|_| {
                     let (token, ledger) = (&token, &ledger);
-                    let random = Random(random.below(1 << 30));
+                    let random = Random::new(random.below(1 << 30));
                     scope.spawn(move || client(shared, token, ledger, random))
                 })
                 .collect();

@@ -282,3 +282,43 @@ fn a_json_form_has_a_limit_of_members_and_answers_do_not_echo_long_values() {
     assert!(reply.body.len() < 10_000, "{}", reply.body.len());
     assert!(server.log().lines().all(|line| line.len() < 4_000));
 }
+
+#[test]
+fn what_is_outside_of_the_parts_of_a_form_is_limited() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    let part = |head: &str, content: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"file\"{head}\r\n\r\n{content}\r\n")
+    };
+    let long = "x".repeat(3 << 20);
+    let send = |path: &str, body: String| {
+        let request = server.post(path).token(&token);
+        request.body("multipart/form-data; boundary=b", body).send()
+    };
+    let good = part("; filename=\"a.bin\"", "content") + "--b--\r\n";
+    for body in [
+        format!("{long}\r\n{good}"),
+        part(&format!("; filename=\"a.bin\"\r\nX-Long: {long}"), "content") + "--b--\r\n",
+        part("", "").repeat(30_000) + &good,
+        long.clone(),
+    ] {
+        for path in ["/api/files", "/api/files/one.bin", "/api/workflow/schedule"] {
+            let reply = send(path, body.clone());
+            let start: String = body.chars().take(60).collect();
+            assert_eq!(reply.status, 400, "{path} {start}: {}", reply.text());
+        }
+    }
+    // A large content is not outside, nor is what is usual.
+    let large = part("; filename=\"large.bin\"", &"y".repeat(40 << 20));
+    let reply = send("/api/files", format!("a preamble\r\n{large}{good}the end"));
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let sizes: Vec<u64> = reply
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["size"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sizes, [40 << 20, 7]);
+    assert_eq!(server.get("/healthz").send().status, 200);
+}

@@ -12,6 +12,7 @@ mod imports;
 mod kills;
 mod limits;
 mod metrics;
+mod module_archives;
 mod operators;
 mod python_commands;
 mod python_modules;

@@ -110,7 +110,8 @@ fn nothing_is_left_of_a_deleted_user() {
     soon("the artifacts go", || {
         std::fs::read_dir(server.folder().join("jobs")).unwrap().flatten().all(|entry| {
             let name = entry.file_name();
-            ![done, running].iter().any(|job| name.to_string_lossy() == job.to_string())
+            let number = name.to_string_lossy().split('-').next().unwrap_or_default().to_owned();
+            ![done, running].iter().any(|job| number == job.to_string())
         })
     });
     soon("it is logged", || server.log().contains("RemoveAll"));

@@ -308,3 +308,21 @@ fn blocks_read_the_files_of_their_user_whatever_the_servers_umask_is() {
     let modes = ["", "files/1/deep", "files/1/deep/down", "files/1/deep/down/one.txt"].map(mode);
     assert_eq!(modes, [0o700, 0o755, 0o755, 0o644]);
 }
+
+#[test]
+fn details_name_the_modules_but_not_to_clients_of_the_first_system() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    uploaded(&server, &token, "Lab.zip", &[("Lab/__init__.py", &module(&["Begin"], SLEEP))]);
+    let document = workflow(&[block(1, "Lab.zip:Lab", "Begin", json!({}))], &[]);
+    let job = server.schedule(&token, &document);
+    let details = server.finished(&token, job);
+    assert_eq!(details["modules"][0]["module"], "Lab.zip:Lab", "{details:#}");
+    for path in ["/api/workflow/jobs", "/api/workflow/schedule"] {
+        let form = [("jobId", job.to_string())];
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, id)| (*name, id.as_str())).collect();
+        let mut expected = details.clone();
+        expected.as_object_mut().unwrap().remove("modules");
+        assert_eq!(server.post(path).token(&token).form(&form).send().json(), expected);
+    }
+}

@@ -55,12 +55,17 @@ fn signal_group(server: &Server, name: &str) {
     assert!(status.success());
 }
 
-/// Sends a signal to the whole group while this job runs, waits for the end of the server, and
-/// gives the job's status at the next one.
+/// Sends a signal to the whole group while this job runs, and gives the job's status at the next
+/// server.
 fn status_after(server: Server, name: &str, token: &str, job: i64) -> String {
-    let data = server.data.clone();
-    let started = Instant::now();
     signal_group(&server, name);
+    status_at_the_next_server(server, token, job)
+}
+
+/// Waits for the end of a server that was told to stop, and gives the job's status, once it has
+/// ended, at the next one.
+fn status_at_the_next_server(server: Server, token: &str, job: i64) -> String {
+    let (data, started) = (server.data.clone(), Instant::now());
     soon("the server ends", || server.log().contains("stopped"));
     // A second of grace, and what ending takes on a busy machine.
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
@@ -106,11 +111,12 @@ fn sleeping(server: &Server, seconds: u32) -> (String, i64) {
     (token, job)
 }
 
-/// Sends SIGTERM to all processes of the server's modules, as service managers do.
+/// Sends SIGTERM to the processes of the server's modules, then to these.
 #[cfg(target_os = "linux")]
-fn terminate_workers(server: &Server) {
-    let processes: Vec<String> = server.python_processes().iter().map(u32::to_string).collect();
-    assert!(!processes.is_empty());
+fn terminate_workers_and(server: &Server, others: &[u32]) {
+    let workers = server.python_processes();
+    assert!(!workers.is_empty());
+    let processes = workers.iter().chain(others).map(u32::to_string);
     // Some end with others before it is their turn.
     let _ = Command::new("kill").arg("-TERM").args(processes).status().unwrap();
 }
@@ -118,20 +124,19 @@ fn terminate_workers(server: &Server) {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_termination_of_all_processes_leaves_python_jobs_to_be_resumed() {
-    let server = in_a_group(&["--grace", "1"]);
+    let server = Server::start(&["--grace", "1"]);
     let (token, job) = sleeping(&server, 4);
-    terminate_workers(&server);
-    assert_eq!(status_after(server, "TERM", &token, job), "COMPLETED");
+    terminate_workers_and(&server, &[server.pid()]);
+    assert_eq!(status_at_the_next_server(server, &token, job), "COMPLETED");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_block_whose_worker_was_asked_to_end_is_run_again() {
+fn a_block_whose_worker_alone_is_ended_has_failed() {
     let server = Server::start(&[]);
-    let (token, job) = sleeping(&server, 3);
-    terminate_workers(&server);
+    let (token, job) = sleeping(&server, 60);
+    terminate_workers_and(&server, &[]);
     let details = server.finished(&token, job);
-    assert_eq!(details["status"], "COMPLETED", "{details:#}");
-    let log = details["executionStatus"][1]["stdout"].as_str().unwrap_or_default();
-    assert!(log.contains("killed by signal 15: the block is run again"), "{details:#}");
+    assert_eq!(details["status"], "FAILED", "{details:#}");
+    assert_eq!(details["executionStatus"][1]["stderr"], "killed by signal 15", "{details:#}");
 }

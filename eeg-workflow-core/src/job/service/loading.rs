@@ -1,17 +1,19 @@
 //! Jobs that have waited in the store: how they come back into memory.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::running::Shared;
 use crate::engine::RunStatus;
+use crate::guard;
 use crate::job::active::{ActiveJob, Work};
 use crate::job::budget::Budget;
 use crate::job::{Job, JobError, JobProblem, JobState, Phase, Shown, StoreError, UnfinishedJob};
 use crate::workflow::{BlockIndex, InvalidWorkflow, Severity, Workflow};
 
 /// What came of reading a job whose turn it is.
-pub(super) enum Loaded {
+enum Loaded {
     Ready(Arc<Work>),
     /// Somebody was told that it is cancelled.
     Cancelled,
@@ -45,8 +47,25 @@ impl Shared {
         Ok(())
     }
 
+    /// Reads a job whose turn it is, and starts it.
+    pub(super) fn load_and_start(self: &Arc<Self>, job: &Arc<ActiveJob>) {
+        let loaded = guard::call(|| self.load(job))
+            .unwrap_or_else(|panic| Loaded::Failed(format!("the job cannot be planned: {panic}")));
+        match loaded {
+            Loaded::Ready(work) => self.run(job, &work),
+            Loaded::Cancelled => self.finish(job, RunStatus::Cancelled, true),
+            Loaded::Failed(why) => self.fail(job, why),
+            Loaded::NotNow(source) => {
+                self.tell(JobProblem::NotLoaded { job: job.id, source });
+                self.retry.store(true, Relaxed);
+                self.queue.lock().put_back(Arc::clone(job));
+                self.ticker.wake();
+            }
+        }
+    }
+
     /// Reads and plans a job that is to start.
-    pub(super) fn load(&self, job: &ActiveJob) -> Loaded {
+    fn load(&self, job: &ActiveJob) -> Loaded {
         let stored = match self.store.get(job.id) {
             Ok(Some(stored)) => stored,
             Ok(None) => return Loaded::Failed("the job is not in the store any more".to_owned()),
@@ -90,7 +109,8 @@ impl Shared {
                         .is_none_or(|name| job.artifacts.find(name).is_some())
             });
             state.replaced_modules = if is_same { Vec::new() } else { current };
-            work.budget.count(state);
+            work.budget.add(state.details_size());
+            work.budget.add_outputs(state.outputs_size());
         });
         Loaded::Ready(work)
     }

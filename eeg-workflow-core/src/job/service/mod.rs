@@ -196,6 +196,15 @@ impl JobService {
         Ok(jobs)
     }
 
+    /// The jobs that have not ended and use modules of the archive of this SHA-256, oldest first,
+    /// with their owners.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn unfinished_with(&self, digest: &str) -> Result<Vec<(OwnerId, JobId)>, JobError> {
+        Ok(self.shared.store.unfinished_with(digest)?)
+    }
+
     /// Cancels a job that has not ended; once that is answered, the job ends as cancelled, also
     /// when the process does not live to see it. A job that has ended stays as it is.
     ///

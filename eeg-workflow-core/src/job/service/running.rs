@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::loading::Loaded;
 use crate::block::{FileRoots, OwnerId};
 use crate::engine::{Engine, Event, Keep, Listener, RunOptions, RunStatus};
 use crate::guard;
@@ -40,9 +39,9 @@ pub(super) struct Shared {
     /// Reads jobs that have waited in the store, and starts them: a large one keeps no other
     /// from starting.
     loader: Worker<Arc<ActiveJob>>,
-    ticker: TickerWaker,
+    pub(super) ticker: TickerWaker,
     /// A job that could not be read waits for another try.
-    retry: AtomicBool,
+    pub(super) retry: AtomicBool,
     /// Owners of whose jobs some have ended since old ones were deleted.
     to_prune: Mutex<BTreeSet<OwnerId>>,
     pruned: Mutex<Option<Instant>>,
@@ -179,28 +178,12 @@ impl Shared {
         }
     }
 
-    fn load_and_start(self: &Arc<Self>, job: &Arc<ActiveJob>) {
-        let loaded = guard::call(|| self.load(job))
-            .unwrap_or_else(|panic| Loaded::Failed(format!("the job cannot be planned: {panic}")));
-        match loaded {
-            Loaded::Ready(work) => self.run(job, &work),
-            Loaded::Cancelled => self.finish(job, RunStatus::Cancelled, true),
-            Loaded::Failed(why) => self.fail(job, why),
-            Loaded::NotNow(source) => {
-                self.tell(JobProblem::NotLoaded { job: job.id, source });
-                self.retry.store(true, Relaxed);
-                self.queue.lock().put_back(Arc::clone(job));
-                self.ticker.wake();
-            }
-        }
-    }
-
-    fn fail(self: &Arc<Self>, job: &Arc<ActiveJob>, why: String) {
+    pub(super) fn fail(self: &Arc<Self>, job: &Arc<ActiveJob>, why: String) {
         job.set_error(why);
         self.finish(job, RunStatus::Failed, true);
     }
 
-    fn run(self: &Arc<Self>, job: &Arc<ActiveJob>, work: &Work) {
+    pub(super) fn run(self: &Arc<Self>, job: &Arc<ActiveJob>, work: &Work) {
         let started = guard::call(|| {
             let files = self.options.files.as_ref();
             let listener = JobListener { job: Arc::clone(job), service: Arc::clone(self) };

@@ -271,6 +271,17 @@ impl JobStore for SqliteStore {
         })
     }
 
+    fn unfinished_with(&self, digest: &str) -> Result<Vec<(OwnerId, JobId)>, StoreError> {
+        let sql = "SELECT owner, id FROM jobs JOIN documents ON documents.job = id
+                   WHERE status < 2 AND instr(modules, ?1) > 0 ORDER BY id";
+        self.read(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map([digest], |row| Ok((OwnerId(row.get(0)?), JobId(row.get(1)?))))?
+                .collect()
+        })
+    }
+
     fn owners(&self) -> Result<Vec<OwnerId>, StoreError> {
         self.read(|connection| {
             connection

@@ -1,5 +1,6 @@
 //! The archives on disk, and who may use their modules.
 
+mod archive_info;
 mod compose;
 mod error;
 mod folder;
@@ -16,6 +17,7 @@ use super::registry::ModuleRegistry;
 use super::user_modules::{Snapshot, UserModules, folder_of};
 use crate::block::OwnerId;
 use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
+pub use archive_info::ArchiveInfo;
 use compose::{Composer, Stored, dependents, in_order_of_dependency, inspect, snapshot};
 pub use error::{BrokenArchive, Dependent, InstallError, LibraryError, RemoveError};
 use folder::{Folder, Record};
@@ -316,12 +318,18 @@ impl ModuleLibrary {
             blocks: new.composed.modules.iter().map(|module| module.blocks().len()).sum(),
             modules: new.composed.modules.iter().map(|module| module.name().to_owned()).collect(),
             dependents: describe_dependents(&next, &record, owner.id),
-            warnings: archive.warnings(),
+            warnings: self.warnings(archive),
             digest: record.digest,
         };
         *archives = next;
         self.publish(&archives);
         Ok(installed)
+    }
+
+    fn warnings(&self, archive: &Archive) -> Vec<String> {
+        let mut warnings = archive.warnings();
+        warnings.extend(self.runtime.iter().flat_map(|runtime| runtime.warnings(archive)));
+        warnings
     }
 
     /// Removes what is stored of an archive, unless another of the same bytes is left.

@@ -64,8 +64,7 @@ impl Block for PythonBlock {
             given.push((port, value));
         }
         let files = self.files(cx, &given)?;
-        // A worker that ended before it got the request has cost nothing: once more. So it is when
-        // somebody asks the worker to end: if the host ends too, the job is resumed later.
+        // A worker that ended before it got the request has cost nothing: once more.
         let mut first = true;
         loop {
             let mut printed = Printed::default();
@@ -74,11 +73,6 @@ impl Block for PythonBlock {
                 Ok((mut worker, packet)) => self.outputs(cx, &mut worker, packet, &files),
                 Err(Failure::NotSent) if first => {
                     first = false;
-                    continue;
-                }
-                Err(Failure::Ended(end)) if first && end.was_asked_for() => {
-                    first = false;
-                    cx.log(format!("the worker was {end}: the block is run again"));
                     continue;
                 }
                 Err(failure) => Err(failure.into_error(&printed)),

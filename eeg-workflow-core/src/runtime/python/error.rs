@@ -20,6 +20,9 @@ pub enum PythonError {
     /// The interpreter cannot be used, or a worker could not be confined.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// No worker became free in time.
+    #[error("all Python workers are busy")]
+    Busy,
     /// A worker could not be started.
     #[error("the Python worker could not be started: {problem}")]
     Start {

@@ -133,10 +133,7 @@ impl ModuleRuntime for PythonRuntime {
         let limit = Limit::new(self.pool.settings.start_timeout.saturating_mul(2));
         let worker = self.pool.for_inspection(&code, owner, &limit).map_err(|no| match no {
             NoWorker::Failed(error) => error,
-            NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Start {
-                problem: "all workers are busy".to_owned(),
-                printed: String::new(),
-            },
+            NoWorker::Stopped(_) | NoWorker::Gone => PythonError::Busy,
         });
         let worker = worker.inspect_err(|_| self.forget(&archive.digest))?;
         let listed = listing::read(&worker.listing).and_then(|modules| {
@@ -172,6 +169,19 @@ impl ModuleRuntime for PythonRuntime {
             modules.push(module);
         }
         Ok(modules)
+    }
+
+    fn warnings(&self, archive: &Archive) -> Vec<String> {
+        let settings = &self.pool.settings;
+        let usual = settings.interpreter();
+        let are_missing =
+            usual.is_ok_and(|usual| packages::are_missing(&settings.folder, usual, archive));
+        let name = &archive.name;
+        let warning = format!(
+            "the requirements.txt of {name} is not used: \"modules install {name}\" of the server's \
+             program installs the packages that it lists"
+        );
+        are_missing.then_some(warning).into_iter().collect()
     }
 
     fn forget(&self, digest: &str) {

@@ -29,14 +29,6 @@ pub enum ProcessEnd {
     Signalled(i32),
 }
 
-impl ProcessEnd {
-    /// Whether somebody has asked the process to end (SIGHUP, SIGINT, SIGTERM), which neither a
-    /// crash nor a limit does: a service manager, perhaps, that ends the host as well.
-    pub fn was_asked_for(self) -> bool {
-        matches!(self, Self::Signalled(1 | 2 | 15))
-    }
-}
-
 impl fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -81,13 +81,13 @@ out["auc"]["auc"] = roc_auc_score(y, out["auc"]["scores"])
 # ---- activations and optimisers of Keras, in f64
 keras.config.set_floatx("float64")
 x = np.array([-3.0, -2.0, -0.5, -1e-3, 0.0, 0.25, 1.5, 4.0])
-names = {"sigmoid": "sigmoid", "relu": "relu", "softmax": "softmax", "elu": "elu", "leaky-relu": "leaky_relu", "selu": "selu", "gelu": "gelu"}
+names = {"sigmoid": "sigmoid", "relu": "relu", "softmax": "softmax", "elu": "elu", "leaky-relu": "leaky_relu", "selu": "selu", "gelu": "gelu", "tanh": "tanh", "linear": "linear"}
 out["activations"] = {"x": x, "y": {own: np.asarray(keras.activations.get(theirs)(keras.ops.convert_to_tensor(x[None])))[0] for own, theirs in names.items()}}
 out["activations"]["y"]["gelu"] = np.asarray(keras.activations.gelu(keras.ops.convert_to_tensor(x), approximate=False))
 out["optimizers"] = {}
 gradients = [random.standard_normal(6) * 10.0 ** (k - 3) for k in range(5)]
 start = random.standard_normal(6)
-for name in ("adam", "adagrad", "rmsprop"):
+for name in ("adam", "adagrad", "rmsprop", "sgd"):
     optimizer = keras.optimizers.get(name)
     variable = keras.Variable(start, dtype="float64")
     optimizer.build([variable])
@@ -108,6 +108,13 @@ loss = model.evaluate(x, np.eye(3)[y], verbose=0)
 predicted = model.predict(x, verbose=0)
 model.train_on_batch(x, np.eye(3)[y])
 out["step"] = {"weights": weights, "x": x, "y": y, "predicted": predicted, "loss": loss, "after": model.get_weights()}
+
+# ---- one step behind a dropout of everything, in which only the last bias changes
+model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(5, "tanh"), keras.layers.Dropout(1), keras.layers.Dense(3, "softmax")])
+model.set_weights(weights)
+model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
+model.train_on_batch(x, np.eye(3)[y])
+out["dropout_1"] = {"after": model.get_weights()}
 
 # ---- accuracy over several seeds, in f32 as Keras computes
 keras.config.set_floatx("float32")

@@ -134,7 +134,9 @@ async fn change(
 fn other_user(call: &Call, admin: &User) -> Result<OwnerId, Rejection> {
     let user = user_in_path(call)?;
     if user == admin.id {
-        return Err(Rejection::Conflict("administrators cannot disable or delete themselves"));
+        return Err(Rejection::Conflict(
+            "administrators cannot disable or delete themselves".into(),
+        ));
     }
     Ok(user)
 }

@@ -6,8 +6,8 @@ use hyper::StatusCode;
 
 use crate::account_store::User;
 use crate::http::download::{self, Caching};
-use crate::http::form;
 use crate::http::frames::Frames;
+use crate::http::multipart::Parts;
 use crate::http::rejection::Rejection;
 use crate::http::request::Call;
 use crate::http::response::{self, Response};
@@ -69,9 +69,9 @@ pub(crate) async fn upload_many(
         return Err(Rejection::UnsupportedMediaType(other));
     };
     let frames = call.frames(&app, app.limits.file)?;
-    let mut multipart = form::multipart(frames, &content_type)?;
+    let mut parts = Parts::new(frames, &content_type)?;
     let mut received = Vec::new();
-    while let Some(mut field) = multipart.next_field().await? {
+    while let Some(mut field) = parts.next().await? {
         let Some(file_name) = field.file_name() else {
             while field.chunk().await?.is_some() {}
             continue;
@@ -123,9 +123,9 @@ async fn receive_only_file(
     frames: Frames,
     content_type: &str,
 ) -> Result<Upload, Rejection> {
-    let mut multipart = form::multipart(frames, content_type)?;
+    let mut parts = Parts::new(frames, content_type)?;
     let mut files = 0;
-    while let Some(mut field) = multipart.next_field().await? {
+    while let Some(mut field) = parts.next().await? {
         let is_file = field.file_name().is_some();
         files += usize::from(is_file);
         if files > 1 {

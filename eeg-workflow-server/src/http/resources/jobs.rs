@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::job::{Cancellation, Deletion, JobError, JobId, SubmitError};
+use eeg_workflow_core::workflow::RawObject;
 use hyper::StatusCode;
 use serde_json::json;
 
@@ -30,23 +32,33 @@ pub(crate) async fn by_form(app: Arc<App>, user: User, form: &Form) -> Result<Re
         field: "jobId",
         problem: "is not the number of a job".into(),
     })?;
-    send_details(&app, &user, job).await
+    blocking(&app, move |app| {
+        let details = recorded(&details_of(app, user.id, job)?).map_err(Rejection::unavailable)?;
+        Ok(response::json_text(StatusCode::OK, details))
+    })
+    .await
 }
 
 /// The details of the job in the address.
 pub(crate) async fn details(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let job = in_path(&call)?;
-    send_details(&app, &user, job).await
-}
-
-async fn send_details(app: &Arc<App>, user: &User, job: JobId) -> Result<Response, Rejection> {
-    let owner = user.id;
-    blocking(app, move |app| {
-        let details = app.jobs.details(owner, job).map_err(rejected)?;
-        let details = details.ok_or(Rejection::NoSuchJob)?;
-        Ok(response::json_text(StatusCode::OK, details))
+    blocking(&app, move |app| {
+        Ok(response::json_text(StatusCode::OK, details_of(app, user.id, job)?))
     })
     .await
+}
+
+fn details_of(app: &App, owner: OwnerId, job: JobId) -> Result<String, Rejection> {
+    app.jobs.details(owner, job).map_err(rejected)?.ok_or(Rejection::NoSuchJob)
+}
+
+/// The details without what the first system did not tell: its clients, which ask by a form, know
+/// the keys that are left. All of it is copied to the letter.
+fn recorded(details: &str) -> Result<String, serde_json::Error> {
+    const NEWER: [&str; 2] = ["modules", "warnings"];
+    let mut details: RawObject<'_> = serde_json::from_str(details)?;
+    details.0.retain(|(key, _)| !NEWER.contains(&&**key));
+    serde_json::to_string(&details)
 }
 
 /// Cancels a job that runs; one that has finished stays as it is, and the caller is told.
@@ -80,7 +92,7 @@ pub(crate) async fn delete(app: Arc<App>, user: User, call: Call) -> Result<Resp
         tracing::info!(%request, user = %user.id, job = job.0, ?deletion, "a job is deleted");
         match deletion {
             Deletion::Unfinished => {
-                Err(Rejection::Conflict("the job has not ended: cancel it first"))
+                Err(Rejection::Conflict("the job has not ended: cancel it first".into()))
             }
             Deletion::Deleted => Ok(response::success(StatusCode::OK, "Job Deleted")),
             Deletion::NotFound => Err(Rejection::NoSuchJob),

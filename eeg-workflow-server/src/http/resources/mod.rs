@@ -1,6 +1,7 @@
 //! What is served, one file a resource.
 
 pub(crate) mod admin;
+pub(crate) mod archives;
 pub(crate) mod artifacts;
 pub(crate) mod events;
 pub(crate) mod files;

@@ -66,6 +66,8 @@ pub(crate) async fn metrics(app: Arc<App>, call: Call) -> Result<Response, Rejec
     page.value("eeg_engine_output_bytes_peak", "gauge", help, engine.memory_peak);
     let help = "Event streams that are open.";
     page.value("eeg_event_streams", "gauge", help, app.streams.count());
+    let help = "Bytes of large forms that are held in memory.";
+    page.value("eeg_form_bytes", "gauge", help, app.body_memory.held());
     let python = app.python.workers();
     page.kind("eeg_python_workers", "gauge", "Interpreters for blocks of Python modules.");
     page.line(format_args!("eeg_python_workers{{state=\"busy\"}} {}", python.busy));

@@ -51,6 +51,11 @@ pub(crate) fn interpreter(
     Ok(Arc::new(interpreter_paths(&place.join("bin/python"))?))
 }
 
+/// Whether the archive lists packages that were not installed for it.
+pub(crate) fn are_missing(folder: &Path, usual: &Interpreter, archive: &Archive) -> bool {
+    requirements(archive).is_some_and(|list| !place(folder, usual, &list).join(COMPLETE).is_file())
+}
+
 /// Makes the virtual environment of an archive, unless it is there.
 pub(crate) fn install(
     folder: &Path,

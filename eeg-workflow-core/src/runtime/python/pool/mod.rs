@@ -186,16 +186,20 @@ impl Pool {
                 state = self.state();
                 continue;
             }
-            let same = state.entries.iter().filter(|entry| entry.key == key).count();
+            let same = state.entries.iter().filter(|entry| entry.key == key);
+            let is_starting = same.clone().all(|entry| entry.link.is_none());
+            let same = same.count();
             let patience = if same < self.cores() { PATIENCE } else { Duration::MAX };
             let may_start = same == 0
                 || match state.start_times.get(&key.digest) {
                     Some(time) => since.elapsed() >= (*time).min(patience),
-                    None => {
+                    None if is_starting => {
                         // The first one is being started.
                         since = Instant::now();
                         false
                     }
+                    // The archive was removed while it ran, and is there again.
+                    None => since.elapsed() >= PATIENCE,
                 };
             if may_start && wish.is_none() {
                 *state.wishes.entry(owner).or_default() += 1;

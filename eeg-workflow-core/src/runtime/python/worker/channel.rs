@@ -33,7 +33,7 @@ pub(crate) struct Packet {
 pub(crate) enum Broken {
     /// The other end is closed.
     Closed,
-    /// What came is no message.
+    /// What came is not a message.
     Garbage(String),
 }
 
@@ -115,10 +115,15 @@ pub(crate) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<P
                 .map_err(|error| Broken::Garbage(error.to_string()))?;
             &outside
         }
-        _ => return Err(Broken::Garbage(format!("{} bytes that are no message", received.bytes))),
+        _ => {
+            return Err(Broken::Garbage(format!(
+                "{} bytes that are not a message",
+                received.bytes
+            )));
+        }
     };
     match serde_json::from_slice(text) {
         Ok(message) => Ok(Some(Packet { message, descriptors })),
-        Err(error) => Err(Broken::Garbage(format!("a text that is no JSON ({error})"))),
+        Err(error) => Err(Broken::Garbage(format!("a text that is not JSON ({error})"))),
     }
 }

@@ -5,7 +5,7 @@ mod faulty;
 
 pub use faulty::{FaultyStore, Operation};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +16,9 @@ use eeg_workflow_core::block::{
     PortType, PythonRepr, Value,
 };
 use eeg_workflow_core::engine::{Engine, EngineOptions};
-use eeg_workflow_core::job::{JobId, JobOptions, JobService, JobStore, MemoryStore, PlanSource};
+use eeg_workflow_core::job::{
+    JobId, JobOptions, JobService, JobStore, MemoryStore, PlanSource, SqliteStore,
+};
 use eeg_workflow_core::module::{Module, ModuleRegistry};
 use eeg_workflow_core::workflow::Workflow;
 use tempfile::TempDir;
@@ -264,6 +266,26 @@ impl Lab {
     pub fn artifacts(&self, id: JobId) -> PathBuf {
         let token = self.store.token(OWNER, id).unwrap().unwrap_or_default();
         self.folder.path().join(format!("artifacts/{id}-{:016x}", token.0))
+    }
+}
+
+/// The lab as a crash leaves it: its files as they are now, opened by a new service.
+pub fn after_a_crash(lab: &Lab) -> Lab {
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(lab.folder.path(), copy.path());
+    let store = Arc::new(SqliteStore::open(copy.path().join("jobs.db")).unwrap());
+    Lab::at(Arc::new(copy), store, |_| {})
+}
+
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
     }
 }
 

@@ -80,7 +80,7 @@ fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {
             [Value::Integer(sample), _, id] if sample.unsigned_abs() as f64 <= FARTHEST => {
                 Ok(Event { sample: *sample, id: event_id(id)? })
             }
-            _ => Err(format!("events: {event:?} is no (sample, 0, id)")),
+            _ => Err(format!("events: {event:?} is not a (sample, 0, id)")),
         }
     };
     let events = list("events", &fields.take("events")?)?;

@@ -47,7 +47,7 @@ def _load(root, name):
     blocks = {}
     for key, entry in mapping.items():
         if not isinstance(key, str) or not key:
-            problem = f"the key {key!r} of string_classobject_mapping is no name"
+            problem = f"the key {key!r} of string_classobject_mapping is not a name"
             raise BadModule(name, problem)
         if isinstance(entry, type) and issubclass(entry, Block):
             try:
@@ -55,7 +55,7 @@ def _load(root, name):
             except BaseException as error:
                 raise _import_error(root, name, error) from None
         if not isinstance(entry, Block):
-            problem = f'entry "{key}" of string_classobject_mapping is no block but {_a(entry)}'
+            problem = f'entry "{key}" of string_classobject_mapping is not a block but {_a(entry)}'
             raise BadModule(name, problem)
         blocks[key] = entry
     return blocks
