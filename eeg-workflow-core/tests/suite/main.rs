@@ -48,6 +48,7 @@ mod python_eeg;
 mod python_misbehaviour;
 mod python_models;
 mod python_repr;
+mod python_state;
 mod sandbox;
 mod sandbox_lifetime;
 mod support;

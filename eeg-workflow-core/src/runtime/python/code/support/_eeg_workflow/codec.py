@@ -7,8 +7,10 @@ neither stays here: `{"handle": number}`.
 """
 
 import copy
+import decimal
 import math
 import mmap
+import numbers
 import os
 import pickle
 import sys
@@ -89,7 +91,11 @@ class Encoder:
                 if not isinstance(item, numpy.generic):
                     return self.encode(item, depth + 1)
             if isinstance(value, numpy.ndarray):
+                if value.ndim == 0 and value.dtype.kind in "biufU":
+                    return self.encode(value.item(), depth + 1)
                 return self.encode_array(numpy, value)
+        if isinstance(value, (numbers.Number, decimal.Decimal)):
+            return self.encode(number(value), depth + 1)
         if type(value) is memoryview and value.format == "d" and value.c_contiguous:
             return self.place(value, value.shape)
         fields = to_fields(value)
@@ -138,6 +144,18 @@ def is_flat(items):
     if kind is float:
         return all(map(math.isfinite, items))
     return kind is bool
+
+
+def number(value):
+    """The int or float that a number of another kind is."""
+    if isinstance(value, numbers.Integral):
+        return bool(value) if isinstance(value, bool) else int(value)
+    if isinstance(value, (numbers.Real, decimal.Decimal)):
+        try:
+            return float(value)
+        except (OverflowError, ValueError):
+            pass
+    raise NotPlain(type_name(value))
 
 
 def to_fields(value, declared=""):
