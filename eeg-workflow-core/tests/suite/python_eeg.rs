@@ -211,8 +211,8 @@ fn what_are_no_epochs_is_refused_with_what_is_wrong() {
     let lab = lab();
     let cases = [
         ("data.events.pop()", "3 epochs x 2 channels x 351 samples"),
-        ("data.events[0] = [1, 2]", "is no (sample, 0, id)"),
-        ("data.events[0][0] = 2**62", "is no (sample, 0, id)"),
+        ("data.events[0] = [1, 2]", "is not a (sample, 0, id)"),
+        ("data.events[0][0] = 2**62", "is not a (sample, 0, id)"),
         ("data.events[0][2] = 2**40", "event id 1099511627776 is too large"),
         ("data.event_id[0] = 'S'", "event_id is a text"),
         ("data.event_id[1][0] = 'Stimulus/S  1'", "event_id: \"Stimulus/S  1\" twice"),

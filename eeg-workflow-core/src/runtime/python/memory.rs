@@ -37,7 +37,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Room for so many floats: the place where it begins.
+    /// Room for that many floats: the place where it begins.
     pub(super) fn reserve(&mut self, count: usize) -> io::Result<u64> {
         let at = self.length;
         let bytes = u64::try_from(count).ok().and_then(|count| count.checked_mul(8));
@@ -100,7 +100,7 @@ pub(super) fn seal(memory: &OwnedFd) -> io::Result<()> {
 fn length(descriptor: BorrowedFd<'_>) -> io::Result<u64> {
     let stat = rustix::fs::fstat(descriptor)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(io::Error::other("a descriptor that is no file"));
+        return Err(io::Error::other("a descriptor that is not a file"));
     }
     Ok(u64::try_from(stat.st_size).unwrap_or(0))
 }

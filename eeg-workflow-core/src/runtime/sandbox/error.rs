@@ -74,8 +74,8 @@ pub enum SandboxError {
     /// What was started cannot be watched.
     #[error("the started process cannot be watched")]
     Watch(#[source] io::Error),
-    /// A program is no Python interpreter that can be used.
-    #[error("{program:?} is no usable Python interpreter: {problem}")]
+    /// A program is not a Python interpreter that can be used.
+    #[error("{program:?} is not a usable Python interpreter: {problem}")]
     Interpreter {
         /// The program.
         program: PathBuf,

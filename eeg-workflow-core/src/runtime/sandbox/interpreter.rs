@@ -37,7 +37,7 @@ pub struct Interpreter {
 /// code but its own start-up files. A bare name is looked for as a shell would.
 ///
 /// # Errors
-/// The program cannot be started, or is no Python 3.9 or newer.
+/// The program cannot be started, or is not Python 3.9 or newer.
 ///
 /// ```no_run
 /// use std::path::Path;

@@ -164,7 +164,7 @@ fn refused_on_the_host() -> Vec<Rule> {
         libc::SYS_connect,
         libc::SYS_bind,
         libc::SYS_listen,
-        // What is shared by a number or a name that is no path.
+        // What is shared by a number or a name that is not a path.
         libc::SYS_shmget,
         libc::SYS_shmat,
         libc::SYS_shmctl,

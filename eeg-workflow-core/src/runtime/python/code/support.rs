@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = files![
     "_eeg_workflow/networks.py",
     "_eeg_workflow/plain_networks.py",
     "_eeg_workflow/runner.py",
+    "_eeg_workflow/scalars.py",
     "blocks/__init__.py",
     "blocks/Block.py",
     "blocks/BlockInput.py",

@@ -17,7 +17,7 @@ use crate::runtime::python::memory::{self, Memory};
 
 /// Texts longer than this go through memory of their own.
 const INLINE: usize = 60_000;
-/// Longer texts from a worker are refused.
+/// Longer messages from a worker are refused.
 const LONGEST: usize = 512 << 20;
 /// Descriptors in one packet at most.
 const DESCRIPTORS: usize = 240;
@@ -33,7 +33,7 @@ pub(crate) struct Packet {
 pub(crate) enum Broken {
     /// The other end is closed.
     Closed,
-    /// What came is no message.
+    /// What came is not a message.
     Garbage(String),
 }
 
@@ -115,10 +115,12 @@ pub(crate) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<P
                 .map_err(|error| Broken::Garbage(error.to_string()))?;
             &outside
         }
-        _ => return Err(Broken::Garbage(format!("{} bytes that are no message", received.bytes))),
+        _ => {
+            return Err(Broken::Garbage(format!("{} bytes that are not a message", received.bytes)));
+        }
     };
     match serde_json::from_slice(text) {
         Ok(message) => Ok(Some(Packet { message, descriptors })),
-        Err(error) => Err(Broken::Garbage(format!("a text that is no JSON ({error})"))),
+        Err(error) => Err(Broken::Garbage(format!("a string that is not JSON ({error})"))),
     }
 }

@@ -80,7 +80,7 @@ fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {
             [Value::Integer(sample), _, id] if sample.unsigned_abs() as f64 <= FARTHEST => {
                 Ok(Event { sample: *sample, id: event_id(id)? })
             }
-            _ => Err(format!("events: {event:?} is no (sample, 0, id)")),
+            _ => Err(format!("events: {event:?} is not a (sample, 0, id)")),
         }
     };
     let events = list("events", &fields.take("events")?)?;
@@ -89,7 +89,7 @@ fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {
         let pair = list("event_id", pair)?;
         match pair.as_slice() {
             [Value::Text(name), id] => Ok((name.to_string(), event_id(id)?)),
-            _ => Err("event_id: no pair of a name and an id".to_owned()),
+            _ => Err("event_id: not a pair of a name and an id".to_owned()),
         }
     };
     let ids = list("event_id", &fields.take("event_id")?)?;

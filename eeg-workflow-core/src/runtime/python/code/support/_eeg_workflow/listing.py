@@ -47,7 +47,7 @@ def _load(root, name):
     blocks = {}
     for key, entry in mapping.items():
         if not isinstance(key, str) or not key:
-            problem = f"the key {key!r} of string_classobject_mapping is no name"
+            problem = f"the key {key!r} of string_classobject_mapping is not a name"
             raise BadModule(name, problem)
         if isinstance(entry, type) and issubclass(entry, Block):
             try:
@@ -55,7 +55,7 @@ def _load(root, name):
             except BaseException as error:
                 raise _import_error(root, name, error) from None
         if not isinstance(entry, Block):
-            problem = f'entry "{key}" of string_classobject_mapping is no block but {_a(entry)}'
+            problem = f'entry "{key}" of string_classobject_mapping is not a block but {_a(entry)}'
             raise BadModule(name, problem)
         blocks[key] = entry
     return blocks
@@ -149,7 +149,7 @@ def _block(module, key, block):
 
 
 def _default(value):
-    """As the designer sends it: a text, or a list of texts."""
+    """As the designer sends it: a string, or a list of strings."""
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
     return str(value)
