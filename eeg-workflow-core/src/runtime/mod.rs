@@ -1,4 +1,5 @@
 //! Blocks whose code runs outside of this process.
 
 pub mod python;
+mod removal;
 pub mod sandbox;

@@ -377,7 +377,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
     assert!(fails(wavelet(json!({"Level": "1000"})), &[2]).contains("1 to 32"));
 
     let windows = |text: &str| ("WindowedMeans", json!({"Time Windows": [text]}));
-    assert!(fails(windows("0.1"), &[2]).contains("\"0.1\" is no time window"));
+    assert!(fails(windows("0.1"), &[2]).contains("\"0.1\" is not a time window"));
     assert!(fails(windows("0.3:0.1"), &[2]).contains("no time window"));
     let outside = fails(windows("0.4:0.9"), &[2]);
     assert!(outside.contains("0.4:0.9 s") && outside.contains("-0.2 s to 0.5 s"), "{outside}");

@@ -300,7 +300,7 @@ fn errors_name_the_parameter_and_what_is_there_instead() {
             "EpochExtraction",
             json!({"Baseline Correction End Time": "x"}),
             "EEGData",
-            "parameter \"Baseline Correction End Time\": \"x\" is no number",
+            "parameter \"Baseline Correction End Time\": \"x\" is not a number",
         ),
         (
             "EpochExtraction",

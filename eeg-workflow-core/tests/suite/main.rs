@@ -50,6 +50,7 @@ mod python_models;
 mod python_modules;
 mod python_numbers;
 mod python_repr;
+mod python_state;
 mod sandbox;
 mod sandbox_lifetime;
 mod support;

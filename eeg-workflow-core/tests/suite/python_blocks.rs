@@ -447,30 +447,6 @@ class Sleep(Block):
 }
 
 #[test]
-fn a_block_begins_in_its_own_folder_wherever_the_one_before_went() {
-    let lab = Lab::new();
-    lab.blocks(
-        &["Go", "Stay"],
-        r#"
-import os, tempfile
-
-class Go(Block):
-    def execute(self):
-        os.chdir(tempfile.mkdtemp())
-        os.umask(0o777)
-
-class Stay(Block):
-    def execute(self):
-        with open("note.txt", "w") as file:
-            file.write("kept")
-        return open(os.path.join(os.getcwd(), "note.txt")).read(), "STRING"
-"#,
-    );
-    lab.run_block("Go", json!({})).completed();
-    assert_eq!(lab.run_block("Stay", json!({})).completed().text(0), "kept");
-}
-
-#[test]
 fn python_blocks_stand_inside_of_declarative_ones() {
     let lab = Lab::new();
     lab.blocks(&["Make", "MakeFast", "Same", "Wait"], HELD);
@@ -501,4 +477,28 @@ fn python_blocks_stand_inside_of_declarative_ones() {
     let done = lab.run_with(&document, |options| options.keep = Default::default()).completed();
     assert_eq!(done.text(1), "here");
     assert!(["here", "moved"].contains(&done.text(3).as_str()));
+}
+
+#[test]
+fn a_block_begins_in_its_own_folder_wherever_the_one_before_went() {
+    let lab = Lab::new();
+    lab.blocks(
+        &["Go", "Stay"],
+        r#"
+import os, tempfile
+
+class Go(Block):
+    def execute(self):
+        os.chdir(tempfile.mkdtemp())
+        os.umask(0o777)
+
+class Stay(Block):
+    def execute(self):
+        with open("note.txt", "w") as file:
+            file.write("kept")
+        return open(os.path.join(os.getcwd(), "note.txt")).read(), "STRING"
+"#,
+    );
+    lab.run_block("Go", json!({})).completed();
+    assert_eq!(lab.run_block("Stay", json!({})).completed().text(0), "kept");
 }

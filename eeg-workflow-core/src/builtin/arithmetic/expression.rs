@@ -32,7 +32,7 @@ pub struct Expression {
     height: usize,
 }
 
-/// Why a text is no expression in x. Columns count characters from 1.
+/// Why a text is not an expression in x. Columns count characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpressionError {
@@ -82,7 +82,7 @@ pub enum ExpressionError {
         /// Where it begins.
         column: usize,
     },
-    /// A call of something that is no function.
+    /// A call of something that is not a function.
     #[error("\"{name}\" at column {column} is not a function")]
     NotAFunction {
         /// What is called.

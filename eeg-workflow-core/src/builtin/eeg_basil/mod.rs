@@ -110,7 +110,7 @@ fn float_in_text(cx: &Context<'_>, parameter: &str) -> Result<Option<f64>, Block
         return Ok(None);
     }
     let number = Number::parse(&text);
-    let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+    let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is not a number"));
     number.map(|number| Some(number.to_f64())).ok_or_else(problem)
 }
 
@@ -149,7 +149,8 @@ fn numbers(cx: &Context<'_>, parameter: &str) -> Result<Vec<f64>, BlockError> {
     let texts = cx.texts(parameter);
     let number = |text: &String| {
         let number = Number::from_value(&Value::from(text.as_str()));
-        let problem = || BlockError::parameter(parameter, format_args!("\"{text}\" is no number"));
+        let problem =
+            || BlockError::parameter(parameter, format_args!("\"{text}\" is not a number"));
         number.map(|number| number.to_f64()).ok_or_else(problem)
     };
     texts.iter().filter(|text| !text.trim().is_empty()).map(number).collect()

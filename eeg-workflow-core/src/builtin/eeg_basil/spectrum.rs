@@ -91,7 +91,7 @@ fn whole(cx: &Context<'_>, parameter: &str) -> Result<Option<usize>, BlockError>
             Ok(Some(number as usize))
         }
         Some(number) => {
-            let problem = format!("{number} is no number of samples");
+            let problem = format!("{number} is not a number of samples");
             Err(BlockError::parameter(parameter, problem))
         }
     }

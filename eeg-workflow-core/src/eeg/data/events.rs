@@ -112,7 +112,7 @@ pub fn events_from_annotations(
     Ok(Events { rows, ids })
 }
 
-/// Whether an annotation marks bad data or a seam and so is no event.
+/// Whether an annotation marks bad data or a seam and so is not an event.
 pub(in crate::eeg) fn is_mark(description: &str) -> bool {
     ["bad", "edge"].iter().any(|prefix| {
         let start = description.as_bytes().get(..prefix.len());

@@ -18,7 +18,7 @@ pub(in crate::eeg) fn is_trigger_name(name: &str) -> bool {
 impl Recording {
     /// The events of a trigger line: wherever its value rises, to that value. As MNE's
     /// `find_events(raw, stim_channel, shortest_event=1)`: fractions are cut off, the sign does
-    /// not count, and the value that the recording starts with is no event.
+    /// not count, and the value that the recording starts with is not an event.
     ///
     /// With a mask only its bits count (`mask` of `find_events`). None when there is no such
     /// channel. The ids' names are their decimal numbers.

@@ -133,10 +133,10 @@ pub struct TimeWindow {
     end: f64,
 }
 
-/// A text that is no time window.
+/// A text that is not a time window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{text}\" is no time window: two times in seconds with a colon between, such as 0.2:0.4, are"
+    "\"{text}\" is not a time window: two times in seconds with a colon between, such as 0.2:0.4, are"
 )]
 pub struct TimeWindowError {
     /// The text.

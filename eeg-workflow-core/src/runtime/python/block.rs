@@ -265,13 +265,16 @@ impl PythonBlock {
         files: &Arc<[StagedFile]>,
     ) -> Result<Outputs, BlockError> {
         let Packet { message, descriptors } = packet;
-        let left = message.get("left").and_then(Json::as_str);
+        let text = |name| message.get(name).and_then(Json::as_str);
+        if let Some(left) = text("left") {
+            cx.log(format!("the block left {left} running; its worker is not used again"));
+        }
+        if let Some(changed) = text("changed") {
+            cx.log(format!("the block changed {changed} for good; its worker is not used again"));
+        }
         if let Some(error) = message.get("error") {
             let text = |name| error.get(name).and_then(Json::as_str).unwrap_or_default();
             return Err(BlockError::new(text("message")).with_details(text("traceback")));
-        }
-        if let Some(left) = left {
-            cx.log(format!("the block left {left} running; its worker is not used again"));
         }
         let most = self.pool.settings.max_output;
         let memory = message.get("memory").and_then(Json::as_u64);

@@ -197,6 +197,15 @@ impl Sandbox {
         self.identity != Identity::Own
     }
 
+    /// Folders that a confined process can write beside its scratch folder, and that nobody else
+    /// sees: they last as long as it does.
+    pub fn own_folders(&self) -> &'static [&'static str] {
+        match *self.walls {
+            Walls::Bubblewrap(_) => &["/tmp", "/dev/shm"],
+            Walls::Landlock(_) | Walls::None => &[],
+        }
+    }
+
     /// Where a confined process sees the folder `files` of its launch: at one place for all
     /// under bubblewrap, else where it is.
     pub fn files_path<'a>(&self, files: &'a Path) -> &'a Path {

@@ -20,7 +20,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(plan: &Plan, is_quiet: bool) -> Self {
-        // Nothing is drawn when standard error is no terminal.
+        // Nothing is drawn when standard error is not a terminal.
         let target =
             if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let lines = MultiProgress::with_draw_target(target);

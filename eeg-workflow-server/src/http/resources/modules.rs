@@ -149,7 +149,7 @@ pub(crate) async fn initialize(
     .await
 }
 
-/// Whether modules in an archive are code. What is no archive is refused later.
+/// Whether modules in an archive are code. What is not an archive is refused later.
 fn holds_code(app: &App, name: &str, bytes: &[u8]) -> bool {
     Archive::read(name, bytes, &app.limits.archive)
         .is_ok_and(|archive| archive.modules.iter().any(|one| one.kind == ModuleKind::Python))

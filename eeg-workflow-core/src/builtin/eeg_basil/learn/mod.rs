@@ -98,7 +98,7 @@ fn whole(cx: &Context<'_>, parameter: &str, least: u32) -> Result<Option<u32>, B
         return Ok(None);
     };
     let whole = number.fract() == 0.0 && (f64::from(least)..=f64::from(u32::MAX)).contains(&number);
-    let problem = || format!("{number} is no whole number from {least} to {}", u32::MAX);
+    let problem = || format!("{number} is not a whole number from {least} to {}", u32::MAX);
     if whole { Ok(Some(number as u32)) } else { Err(BlockError::parameter(parameter, problem())) }
 }
 

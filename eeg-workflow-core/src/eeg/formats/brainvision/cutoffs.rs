@@ -1,5 +1,5 @@
 //! The filters that the data went through, from the tables that recorders write into the comment
-//! of a header. That is text for humans: what does not look like a table is no table.
+//! of a header. That is text for humans: what does not look like a table is not a table.
 
 use std::f64::consts::PI;
 

@@ -48,7 +48,7 @@ pub(super) fn read(
         let duration = if clock.runs_on() { tal.duration } else { duration };
         for text in tal.texts.split(|b| *b == END_OF_TEXT).filter(|text| !text.is_empty()) {
             let text = decode(text);
-            // `text@@channel` concerns one channel; it is no second annotation of the same text.
+            // `text@@channel` concerns one channel; it is not a second annotation of the same text.
             let (description, of_channel) = match text.split_once("@@") {
                 Some((text, channel)) if channels.contains(channel) => (text.to_owned(), true),
                 _ => (text, false),

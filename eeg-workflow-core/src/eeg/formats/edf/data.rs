@@ -74,7 +74,7 @@ pub(super) fn read(bytes: Vec<u8>, header: &Header) -> Result<Values, EdfError> 
 
 fn scale(content: &Content) -> Scale {
     match *content {
-        // Not read: annotations are no channels.
+        // Not read: annotations are not channels.
         Content::Annotations => Scale::Gain(1.0),
         Content::Quantity { factor, gain, offset, .. } => Scale::Linear { gain, offset, factor },
         Content::Trigger { gain, offset } => Scale::Trigger { gain, offset },

@@ -18,7 +18,7 @@ pub enum ModelFileError {
     /// Neither of the formats.
     #[error("neither a model in ONNX nor one in safetensors")]
     Format,
-    /// The file is no protocol buffer of ONNX.
+    /// The file is not a protocol buffer of ONNX.
     #[error("a damaged ONNX file")]
     Protobuf(#[from] prost::DecodeError),
     /// A JSON text in the file cannot be read.

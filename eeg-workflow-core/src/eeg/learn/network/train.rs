@@ -94,7 +94,7 @@ pub enum TrainError {
         /// Its activation function.
         activation: Activation,
     },
-    /// The loss is no number any more.
+    /// The loss is no longer a number.
     #[error(
         "the loss is {loss} in epoch {epoch}: a lower learning rate or scaled features may help"
     )]

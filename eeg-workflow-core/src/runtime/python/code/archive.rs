@@ -11,6 +11,7 @@ use crate::module::{Archive, ModuleKind};
 use crate::runtime::python::PythonError;
 use crate::runtime::python::code::support::{make_readable, put_in_place};
 use crate::runtime::python::files::make_folder;
+use crate::runtime::removal;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The unpacked archives of a runtime.
@@ -138,7 +139,7 @@ pub(crate) fn sweep(folder: &Path) {
         let owner = name.to_str().and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
         let lives = owner.is_some_and(|id| Path::new("/proc").join(id.to_string()).exists());
         if !lives || owner == Some(std::process::id()) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = removal::remove_folder(&entry.path());
         }
     }
 }

@@ -116,7 +116,10 @@ pub(crate) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<P
             &outside
         }
         _ => {
-            return Err(Broken::Garbage(format!("{} bytes that are not a message", received.bytes)));
+            return Err(Broken::Garbage(format!(
+                "{} bytes that are not a message",
+                received.bytes
+            )));
         }
     };
     match serde_json::from_slice(text) {

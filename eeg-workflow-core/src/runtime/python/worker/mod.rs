@@ -27,6 +27,7 @@ use crate::runtime::python::worker::link::WorkerLink;
 use crate::runtime::python::worker::output::{Pipe, Printed};
 use crate::runtime::python::worker::slot::Slot;
 use crate::runtime::python::worker::waiter::Waiter;
+use crate::runtime::removal;
 use crate::runtime::sandbox::{Confined, Launch, ProcessEnd};
 
 /// How often a waiting host looks whether the run must stop.
@@ -123,7 +124,7 @@ impl Worker {
             Ok(process) => process,
             Err(error) => {
                 // What is left is swept away when the runtime is made again.
-                let _ = std::fs::remove_dir_all(&folder);
+                let _ = removal::remove_folder(&folder);
                 return Err(error.into());
             }
         };
@@ -158,6 +159,7 @@ impl Worker {
             "root": code.root(),
             "modules": code.modules,
             "files": files,
+            "own_folders": settings.sandbox.own_folders(),
         });
         let mut printed = Printed::default();
         let sent = channel::send(self.link.socket(), &configuration, &[], true);
@@ -242,7 +244,8 @@ impl Worker {
         if number("id") != Some(self.last) {
             return Err(self.spoiled("wrote a message of its own to its channel".to_owned()));
         }
-        self.is_tainted |= packet.message.get("left").is_some();
+        let lasts = |name| packet.message.get(name).is_some();
+        self.is_tainted |= lasts("left") || lasts("changed");
         self.cpu = packet.message.get("cpu").and_then(Json::as_f64).unwrap_or(self.cpu);
         Ok(packet)
     }
@@ -318,19 +321,9 @@ impl Worker {
 
     /// Removes what blocks have left in the worker's own folder.
     pub(crate) fn tidy(&self) {
-        let scratch = self.folder.join("scratch");
-        for entry in std::fs::read_dir(scratch).into_iter().flatten().flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(b".cache") {
-                continue;
-            }
-            let path = entry.path();
-            // What cannot be removed now goes with the worker.
-            let _ = if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                std::fs::remove_dir_all(path)
-            } else {
-                std::fs::remove_file(path)
-            };
-        }
+        // What cannot be removed now goes with the worker.
+        let is_cache = |name: &std::ffi::CStr| name.to_bytes().starts_with(b".cache");
+        let _ = removal::empty_folder(&self.folder.join("scratch"), is_cache);
     }
 }
 
@@ -338,7 +331,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
         // What is left is swept away when the runtime is made again.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = removal::remove_folder(&self.folder);
     }
 }
 

@@ -12,7 +12,7 @@ import traceback
 
 from blocks.BlockOutput import BlockOutput
 
-from . import codec, display, features, libraries, listing
+from . import codec, display, features, libraries, listing, process_state
 
 #: Threads and processes that are ending get so many hundredths of a second for it.
 MOMENT = 20
@@ -35,14 +35,14 @@ class Runner:
         # Modules are sub-packages of `blocks`; their folders can be imported by their own names
         # too, after everything that is installed.
         sys.path.append(self.root)
-        # What each block begins with, whatever the one before has changed.
-        self.folder = os.getcwd()
-        self.mask = os.umask(0o077)
-        os.umask(self.mask)
+        #: Folders of this process's own, beside the one that the host empties, and what belongs there.
+        self.folders = [(folder, set(os.listdir(folder))) for folder in configuration["own_folders"]]
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         self.streams = (sys.stdout, sys.stderr)
         libraries.choose_backend()
+        #: What each block begins with, whatever the one before has changed: known after `load`.
+        self.state = None
         self.threads = threading.active_count()
 
     def serve(self):
@@ -87,6 +87,11 @@ class Runner:
             reply["error"] = describe(error)
         display.close_figures()
         self.flush()
+        if self.state is None:
+            self.state = process_state.ProcessState()
+        lasting = self.state.restore()
+        if lasting:
+            reply["changed"] = " and ".join(lasting)
         reply["held"] = len(self.store.values)
         reply["cpu"] = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
         left = self.left_running()
@@ -100,8 +105,10 @@ class Runner:
 
     def run(self, request, descriptors, reply, attached):
         self.store.release(request["release"])
-        os.chdir(self.folder)
-        os.umask(self.mask)
+        if not self.store.values:
+            # A value that is kept may lie in a file there.
+            for folder, kept in self.folders:
+                process_state.empty(folder, kept)
         place = (request["module"], request["block"])
         prototype = self.modules[place[0]][place[1]]
         if place not in self.copiers:

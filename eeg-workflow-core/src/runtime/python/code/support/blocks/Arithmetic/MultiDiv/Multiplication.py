@@ -1,0 +1,9 @@
+from ..Operation import Operation
+
+
+class Multiplication(Operation):
+    family = "MultiDiv"
+    name = "Multiplication"
+
+    def calculate(self, a, b):
+        return a * b
