@@ -122,6 +122,12 @@ pub(crate) struct ServeOptions {
     /// What all files of one user may take
     #[arg(long, default_value = "64G", value_name = "BYTES", help_heading = "Limits")]
     pub(crate) files_quota: Bytes,
+    /// Files that one user may keep
+    #[arg(long, default_value_t = 100_000, value_name = "N", help_heading = "Limits", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_files: u32,
+    /// Who may write files that all users can read, Shared/… in workflows
+    #[arg(long, default_value = "admins", value_name = "WHO")]
+    pub(crate) shared_files: SharedFiles,
     #[command(flatten)]
     pub(crate) connections: access::ConnectionOptions,
     #[command(flatten)]
@@ -254,6 +260,17 @@ pub(crate) enum PythonUploads {
     /// Everybody with an account
     Users,
     /// Nobody
+    None,
+}
+
+/// Who may change the files of all users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SharedFiles {
+    /// Administrators
+    Admins,
+    /// Everybody with an account
+    Users,
+    /// Nobody over HTTP: whoever runs the server puts them into the folder `files/shared`
     None,
 }
 

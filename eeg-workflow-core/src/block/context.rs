@@ -200,10 +200,13 @@ impl From<Stop> for BlockError {
     }
 }
 
-/// The folder behind FILE parameters: what their first component (`Home/…`, `Shared/…`)
-/// stands for.
+/// The folders behind FILE parameters: what their first component (`Home/…`, `Shared/…`) stands
+/// for. Both are the same folder unless [`FileRoots::with_shared`] says otherwise.
 #[derive(Clone, Debug)]
-pub struct FileRoots(PathBuf);
+pub struct FileRoots {
+    folder: PathBuf,
+    shared: Option<PathBuf>,
+}
 
 /// Why a FILE parameter names no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -223,12 +226,29 @@ pub enum FileError {
 impl FileRoots {
     /// Files are looked up below this folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self(folder.into())
+        Self { folder: folder.into(), shared: None }
+    }
+
+    /// The same, but names that begin with `Shared/` are looked up below this folder.
+    #[must_use]
+    pub fn with_shared(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.shared = Some(folder.into());
+        self
     }
 
     /// The folder.
     pub fn folder(&self) -> &Path {
-        &self.0
+        &self.folder
+    }
+
+    /// The folder that a name is looked up in.
+    fn root_of(&self, name: &str) -> &Path {
+        let mut parts = Path::new(name).components().filter(|part| *part != Component::CurDir);
+        let is_shared = parts.next() == Some(Component::Normal("Shared".as_ref()));
+        match &self.shared {
+            Some(shared) if is_shared && parts.next().is_some() => shared,
+            _ => &self.folder,
+        }
     }
 
     /// The path below the folder that a name stands for: `a/b.eeg` for `Home/a/b.eeg`. The first
@@ -259,7 +279,7 @@ impl FileRoots {
     /// The name leads outside, or there is no such file.
     pub fn resolve(&self, name: &str) -> Result<PathBuf, FileError> {
         let below = Self::path_below(name)?;
-        let root = self.0.canonicalize().map_err(|_| FileError::NotFound)?;
+        let root = self.root_of(name).canonicalize().map_err(|_| FileError::NotFound)?;
         let path = root.join(below);
         let path = path.canonicalize().map_err(|_| FileError::NotFound)?;
         if !path.starts_with(&root) {

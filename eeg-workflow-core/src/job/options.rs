@@ -30,6 +30,9 @@ pub struct JobOptions {
     /// The folder of the users' files, with one folder in it for each user, named by the
     /// user's id; without it, FILE parameters name nothing.
     pub files: Option<PathBuf>,
+    /// The folder of files that all users may read, which `Shared/…` in FILE parameters stands
+    /// for; without it, that is the user's own folder, as `Home/…` is.
+    pub shared_files: Option<PathBuf>,
     /// How long a job may run.
     pub run_deadline: Option<Duration>,
     /// How long a block may run.
@@ -68,6 +71,7 @@ impl JobOptions {
             artifacts: artifacts.into(),
             discard_foreign_artifacts: false,
             files: None,
+            shared_files: None,
             run_deadline: None,
             block_deadline: None,
             memory_limit: None,

@@ -32,7 +32,7 @@ use crate::http::router::ListenerKind;
 use crate::http::routes;
 use crate::http::site::Site;
 use crate::http::state::{App, Limits};
-use crate::http::user_files::UserFiles;
+use crate::http::user_files::{Amount, SHARED_FOLDER, UserFiles};
 use crate::python::Python;
 use crate::text::with_causes;
 
@@ -213,7 +213,11 @@ fn open(
         python,
         python_uploads: options.python_uploads,
         imports: Arc::new(Semaphore::new(IMPORTS)),
-        files: UserFiles::open(data.files(), options.files_quota.0)?,
+        files: UserFiles::open(
+            data.files(),
+            Amount { bytes: options.files_quota.0, files: options.max_files.into() },
+        )?,
+        shared_files: options.shared_files,
         metrics: Metrics::new(routes::labels()),
         has_metrics_listener: options.metrics.metrics_listen.is_some(),
         metrics_for: options.metrics.metrics_for,
@@ -239,6 +243,7 @@ fn job_options(options: &ServeOptions, data: &DataDir) -> Result<JobOptions, Fai
     let mut jobs = JobOptions::new(data.artifacts());
     jobs.discard_foreign_artifacts = options.discard_foreign_artifacts;
     jobs.files = Some(data.files());
+    jobs.shared_files = Some(data.files().join(SHARED_FOLDER));
     jobs.run_deadline = options.run_deadline.map(seconds);
     jobs.block_deadline = options.block_deadline.map(seconds);
     jobs.max_running = usize::try_from(options.max_runs)?;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::account_store::Chore;
 use crate::http::rejection::Rejection;
 use crate::http::state::{App, blocking};
+use crate::http::user_files::Space;
 
 /// How often it is looked for chores that the command line has asked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -83,6 +84,6 @@ fn remove_all(app: &App, user: OwnerId) -> Result<bool, Rejection> {
             tracing::warn!(%user, %archive, %error, "a module archive of a deleted user stays");
         }
     }
-    app.files.remove_all(user).map_err(Rejection::unavailable)?;
+    app.files.remove_all(Space::User(user)).map_err(Rejection::unavailable)?;
     Ok(have_ended)
 }

@@ -39,9 +39,16 @@ pub(crate) async fn send(
     path: &Path,
     caching: Caching,
 ) -> Result<Response, Rejection> {
-    let mut file = File::open(path).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Rejection::NoSuchFile,
-        _ => Rejection::unavailable(error),
+    // A link that has taken the place of a file since it was found leads nowhere.
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let opened = File::options().read(true).custom_flags(flags).open(path).await;
+    let mut file = opened.map_err(|error| {
+        let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        match error.kind() {
+            io::ErrorKind::NotFound => Rejection::NoSuchFile,
+            _ if is_link => Rejection::NoSuchFile,
+            _ => Rejection::unavailable(error),
+        }
     })?;
     let metadata = file.metadata().await.map_err(Rejection::unavailable)?;
     if !metadata.is_file() {

@@ -93,6 +93,10 @@ pub(crate) enum Rejection {
     TooLarge { what: String, limit: u64 },
     #[error("the files would take more than your quota of {0} bytes")]
     OverQuota(u64),
+    #[error("you would have more than {0} files: delete some of them")]
+    TooManyFiles(u64),
+    #[error("whoever runs the server does not let you change the files of all users")]
+    SharedNotAllowed,
     #[error("{0}")]
     Conflict(String),
     #[error("the request did not arrive in time")]
@@ -155,6 +159,7 @@ impl Rejection {
             | Self::ForeignOrigin
             | Self::UnknownHost(_)
             | Self::CodeNotAllowed(_)
+            | Self::SharedNotAllowed
             | Self::ModuleExists(_) => StatusCode::FORBIDDEN,
             Self::InvalidToken
             | Self::ExpiredToken
@@ -179,7 +184,9 @@ impl Rejection {
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::TooLarge { .. } | Self::OverQuota(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::OverQuota(_) | Self::TooManyFiles(_) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::TooManyAttempts(_)

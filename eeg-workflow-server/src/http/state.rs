@@ -9,8 +9,8 @@ use eeg_workflow_core::module::{ArchiveLimits, ModuleLibrary};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::cli::PythonUploads;
 use crate::cli::access::MetricsFor;
+use crate::cli::{PythonUploads, SharedFiles};
 use crate::http::accounts::Accounts;
 use crate::http::body_memory::BodyMemory;
 use crate::http::health::Health;
@@ -38,6 +38,8 @@ pub(crate) struct App {
     /// Places for archives whose code is being imported.
     pub(crate) imports: Arc<Semaphore>,
     pub(crate) files: UserFiles,
+    /// Who may change the files of all users.
+    pub(crate) shared_files: SharedFiles,
     pub(crate) metrics: Metrics,
     /// Whether metrics are served by a listener of their own.
     pub(crate) has_metrics_listener: bool,

@@ -21,6 +21,7 @@ mod requests;
 mod restart;
 mod schedule;
 mod sessions;
+mod shared_files;
 mod signals;
 mod support;
 mod transcripts;

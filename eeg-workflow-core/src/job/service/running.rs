@@ -185,7 +185,6 @@ impl Shared {
 
     pub(super) fn run(self: &Arc<Self>, job: &Arc<ActiveJob>, work: &Work) {
         let started = guard::call(|| {
-            let files = self.options.files.as_ref();
             let listener = JobListener { job: Arc::clone(job), service: Arc::clone(self) };
             let options = RunOptions {
                 listener: Some(Arc::new(listener)),
@@ -193,7 +192,7 @@ impl Shared {
                 deadline: self.options.run_deadline,
                 block_deadline: self.options.block_deadline,
                 memory_limit: self.options.memory_limit,
-                files: files.map(|folder| FileRoots::new(folder.join(job.owner.to_string()))),
+                files: self.files_of(job.owner),
                 owner: job.owner,
                 restored: job.restored(),
             };
@@ -202,6 +201,15 @@ impl Shared {
         if let Err(panic) = started {
             self.fail(job, format!("the job cannot be started: {panic}"));
         }
+    }
+
+    /// Where the owner's jobs find their files.
+    fn files_of(&self, owner: OwnerId) -> Option<FileRoots> {
+        let own = FileRoots::new(self.options.files.as_ref()?.join(owner.to_string()));
+        Some(match &self.options.shared_files {
+            Some(shared) => own.with_shared(shared),
+            None => own,
+        })
     }
 
     /// A job's run has ended.
