@@ -89,7 +89,7 @@ pub(crate) struct ServeOptions {
     pub(crate) max_runs: u32,
     /// Finished jobs of each user that are kept; older ones are deleted with their files
     /// [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) keep_jobs: Option<u32>,
     /// Delete files in the data folder that are of jobs which its job store does not know,
     /// instead of refusing to start: for a store that was lost or put back from a copy

@@ -225,6 +225,23 @@ impl StoreError {
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::TooLarge(_) | Self::Refused { .. })
     }
+
+    /// What is wrong, for the owner of a job, who is not told where the store is.
+    pub(super) fn without_path(&self) -> String {
+        let what = match self {
+            Self::InUse(_) => "the job store is in use",
+            Self::NewerFormat { .. } => "the job store has a newer format",
+            Self::Damaged { .. } => "the job store is damaged",
+            Self::Full(_) => "no space is left for the job store",
+            Self::TooLarge(_) => "it is too large for the job store",
+            Self::Refused { problem, .. } => return format!("the job store refuses it: {problem}"),
+            Self::Busy(_) => "the job store is busy",
+            Self::Io { .. } => "the job store cannot be read or written",
+            Self::Closed => "the job store is closed",
+            Self::Other(_) => "the job store failed",
+        };
+        what.to_owned()
+    }
 }
 
 impl From<Lost> for StoreError {

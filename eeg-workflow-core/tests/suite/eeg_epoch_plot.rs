@@ -218,4 +218,16 @@ fn what_has_no_confidence_band_is_drawn_without_one() {
         let averages: Vec<&_> = averages.iter().collect();
         assert!(is_clean(&plot_averages(&averages, Format::Png).unwrap()));
     }
+    // Only what is drawn is spoken of.
+    let two = Epochs::extract(&recording(wave(300), 100.0, notes(2).collect()), &options).unwrap();
+    for (epochs, bands) in [(&one, false), (&two, true)] {
+        let pictures = [
+            plot_epochs(epochs, Format::Svg).unwrap(),
+            plot_erp(epochs, &none, Format::Svg).unwrap(),
+        ];
+        for picture in pictures {
+            let text = String::from_utf8(picture).unwrap();
+            assert_eq!(text.contains("95 % confidence"), bands);
+        }
+    }
 }

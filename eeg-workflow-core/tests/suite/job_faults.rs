@@ -177,6 +177,35 @@ fn a_job_that_cannot_be_read_when_its_turn_comes_waits_until_it_can() {
 }
 
 #[test]
+fn a_job_that_is_damaged_when_its_turn_comes_fails_and_is_reported() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let lab = Lab::with(store.clone(), |options| {
+        options.max_waiting_bytes = 0;
+        options.on_problem = (move |problem: &JobProblem| {
+            let is_it = matches!(problem, JobProblem::NotLoaded { .. });
+            count.fetch_add(usize::from(is_it), Ordering::SeqCst);
+        })
+        .into();
+    });
+    store.fail(|operation| match operation {
+        Operation::Read => Some(StoreError::Damaged {
+            path: "/srv/jobs.db".into(),
+            problem: "malformed page".to_owned(),
+        }),
+        _ => None,
+    });
+    let workflow = Workflow::from_json(&document(&["Pass"], &[])).unwrap();
+    let id = lab.service.submit(OWNER, workflow).unwrap().wait().unwrap();
+    until(|| lab.service.counts().failed == 1);
+    store.heal();
+    let job = lab.store.get(id).unwrap().unwrap();
+    assert_eq!(job.state.error.as_deref(), Some("the job store is damaged"));
+    assert_eq!(told.load(Ordering::SeqCst), 1, "once");
+}
+
+#[test]
 fn a_block_whose_worker_was_killed_fails_unless_the_service_stops() {
     let store = Arc::new(MemoryStore::new());
     let lab = Lab::with(store.clone(), |_| {});

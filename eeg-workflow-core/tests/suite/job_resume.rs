@@ -246,7 +246,8 @@ fn a_failing_store_refuses_new_jobs_and_loses_no_result() {
     // Nobody is told of an end that may be lost.
     until(|| lab.details(id)["error"].is_string());
     assert_eq!(lab.status(id), "RUNNING");
-    assert!(lab.details(id)["error"].as_str().unwrap().contains("no space"));
+    let why = lab.details(id)["error"].as_str().unwrap().to_owned();
+    assert!(why.contains("no space") && !why.contains("jobs.db"), "{why}");
     assert!(lab.service.problems() > 0);
     assert_eq!(lab.service.list(OWNER, None, 10).unwrap()[0].status.wire(), "RUNNING");
     // There is space again: the result is stored, and all is well.
@@ -367,6 +368,43 @@ fn a_cancel_that_was_answered_outlives_the_process() {
 }
 
 #[test]
+fn a_cancel_that_was_answered_is_not_taken_back_by_one_that_fails() {
+    let memory = Arc::new(MemoryStore::new());
+    let store = Arc::new(FaultyStore::new(memory.clone()));
+    let lab = Lab::with(store.clone(), |_| {});
+    let id = lab.submit(&document(&["Stubborn"], &[]));
+    until(|| lab.probe.runs("") == 1);
+    assert_eq!(lab.service.cancel(OWNER, id).unwrap(), Cancellation::Cancelling);
+    store.fail(|operation| match operation {
+        Operation::Save(_) => Some(StoreError::Full("jobs.db".into())),
+        _ => None,
+    });
+    // What was answered is answered again, whatever the store does.
+    assert_eq!(lab.service.cancel(OWNER, id).unwrap(), Cancellation::Cancelling);
+    store.heal();
+    assert!(memory.get(id).unwrap().unwrap().state.cancel_requested);
+    lab.probe.open();
+    assert_eq!(lab.wait(id)["status"], "CANCELLED");
+}
+
+#[test]
+fn a_cancel_that_could_not_be_stored_is_told_and_does_not_count() {
+    let store = faulty();
+    let lab = Lab::with(store.clone(), |_| {});
+    let id = lab.submit(&document(&["Gate"], &[]));
+    until(|| lab.probe.runs("") == 1);
+    store.fail(|operation| match operation {
+        Operation::Save(_) => Some(StoreError::Full("jobs.db".into())),
+        _ => None,
+    });
+    assert!(lab.service.cancel(OWNER, id).is_err());
+    assert!(lab.service.problems() > 0);
+    store.heal();
+    lab.probe.open();
+    assert_eq!(lab.wait(id)["status"], "COMPLETED");
+}
+
+#[test]
 fn events_of_a_resumed_job_have_numbers_that_were_never_given_before() {
     let store = Arc::new(MemoryStore::new());
     let id = left(&store, &document(&["Gate"], &[]), |state| state.events = 2);
@@ -406,6 +444,7 @@ fn a_result_that_the_store_refuses_fails_the_job_once_with_the_reason() {
         assert_eq!(details["status"], "FAILED");
         let why = details["error"].as_str().unwrap();
         assert!(why.contains("cannot be stored") && why.contains(reason), "{why}");
+        assert!(!why.contains("jobs.db"), "the owner is not told where the store is: {why}");
         assert_eq!(lab.service.counts().failed, 1);
         assert!(memory.unfinished().unwrap().is_empty(), "it does not run again");
         let problems = problems.lock().unwrap();

@@ -339,6 +339,24 @@ mod sqlite {
     }
 
     #[test]
+    fn all_pages_of_one_large_job_are_given_back_while_the_store_is_open() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        let store = SqliteStore::open(&path).unwrap();
+        let document = format!("{{\"blocks\":[],\"x\":\"{}\"}}", "x".repeat(40_000_000));
+        let id = store.insert(new_job(OwnerId(1), &document)).wait().unwrap();
+        store.save(id, ended(JobStatus::Completed)).wait().unwrap();
+        store.delete(OwnerId(1), id).wait().unwrap();
+        // Each waits for one write at least, and there are five of them.
+        for _ in 0..10 {
+            store.flush().wait().unwrap();
+        }
+        let pages = rusqlite::Connection::open(&path).unwrap();
+        let pages: i64 = pages.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        assert!(pages < 200, "{pages} pages");
+    }
+
+    #[test]
     fn a_file_of_version_1_is_read_keeps_its_jobs_and_can_shrink() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("jobs.db");

@@ -57,6 +57,12 @@ impl Call {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Whether the first system's web page makes the request: it reads job list and details as
+    /// text, and is known by two headers that no other client sends.
+    pub(crate) fn wants_text(&self) -> bool {
+        ["token", "email"].iter().all(|name| self.head.headers.contains_key(*name))
+    }
+
     /// A parameter of the query, if it is given.
     pub(crate) fn query<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, Rejection> {
         let query = self.head.uri.query().unwrap_or_default();

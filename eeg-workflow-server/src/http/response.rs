@@ -97,6 +97,15 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
+/// The same answer, called plain text if that is wanted.
+pub(crate) fn as_text(mut response: Response, is_wanted: bool) -> Response {
+    if is_wanted {
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, plain);
+    }
+    response
+}
+
 /// `{"success": what}`.
 pub(crate) fn success(status: StatusCode, what: &str) -> Response {
     json(status, &serde_json::json!({ "success": what }))

@@ -96,3 +96,44 @@ fn a_server_that_is_stopped_takes_no_more_connections_and_ends_at_once_when_idle
     assert!(std::net::TcpStream::connect(&server.address).is_err());
     drop((idle, half));
 }
+
+#[test]
+fn a_data_folder_whose_job_store_is_gone_is_refused_until_its_artifacts_are_discarded() {
+    let server = Server::start(&[]);
+    let (alice, bob) = (server.user("alice"), server.user("bob"));
+    let job = server.schedule(&alice, &common::plots(1));
+    let details = server.finished(&alice, job);
+    let file = details["executionStatus"][0]["output"]["value"]["filename"].as_str().unwrap();
+    let path = format!("/api/workflow/file/{job}/{file}");
+    assert_eq!(server.get(&path).token(&alice).send().status, 200);
+    let folder = server.folder();
+    let data = server.kill();
+    for name in ["jobs.db", "jobs.db-wal", "jobs.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    let mut command = std::process::Command::new(common::PROGRAM);
+    command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&folder);
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--discard-foreign-artifacts"), "{said}");
+    let server = Server::start_in(data, &["--discard-foreign-artifacts"]);
+    // The number comes again, for somebody else.
+    let again = server.schedule(&bob, &common::workflow(&[], &[]));
+    assert_eq!(again, job);
+    server.finished(&bob, again);
+    for token in [&alice, &bob] {
+        assert_eq!(server.get(&path).token(token).send().status, 404);
+    }
+}
+
+#[test]
+fn only_the_newest_finished_jobs_are_kept_if_the_operator_says_so() {
+    let server = Server::start(&["--keep-jobs", "2"]);
+    let token = server.user("alice");
+    let jobs: Vec<i64> = (0..5).map(|_| server.schedule(&token, &common::addition())).collect();
+    common::soon("two are left", || {
+        let left: Vec<i64> = list(&server, &token).iter().map(|(job, _)| *job).collect();
+        left == [jobs[4], jobs[3]]
+    });
+}

@@ -358,3 +358,32 @@ fn block_types_are_listed_with_help_on_request() {
     let refused = server.post("/api/workflow/initialize?help=perhaps").token(&token).send();
     assert_eq!(refused.status, 400);
 }
+
+#[test]
+fn the_first_systems_page_gets_job_list_and_details_as_text() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    let job = server.schedule(&token, &common::plots(1));
+    server.finished(&token, job);
+    let details = format!("/api/workflow/jobs/{job}");
+    for path in ["/api/workflow/schedule", &details] {
+        let ask = || server.get(path).token(&token);
+        let json = ask().send();
+        assert_eq!(json.header("content-type"), Some("application/json"), "{path}");
+        let one_header = ask().header("token", &token).send();
+        assert_eq!(one_header.header("content-type"), Some("application/json"), "{path}");
+        let text = ask().header("token", &token).header("email", "alice@example.org").send();
+        assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"), "{path}");
+        assert_eq!((text.status, text.text()), (200, json.text()));
+    }
+    for path in ["/api/workflow/jobs", "/api/workflow/schedule"] {
+        let ask = server.post(path).token(&token).header("token", &token).header("email", "x");
+        let text = ask.urlencoded(&[("jobId", &job.to_string())]).send();
+        assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"), "{path}");
+        let details: Value = serde_json::from_str(&text.text()).unwrap();
+        assert_eq!(details["status"], "COMPLETED", "{path}");
+    }
+    // The headers are no login.
+    let stranger = server.get(&details).header("token", &token).header("email", "x").send();
+    assert_eq!(stranger.status, 403);
+}

@@ -6,7 +6,7 @@ use super::function::{self, Function};
 const MAX_LENGTH: usize = 10_000;
 /// Parentheses, signs and powers nested deeper are refused, as by Python.
 const MAX_DEPTH: usize = 200;
-/// So many points are computed at once: a stack of such rows stays in the cache.
+/// How many points are computed at once: a stack of such rows stays in the cache.
 const CHUNK: usize = 256;
 
 /// An expression in `x`, ready to be evaluated.
@@ -32,7 +32,7 @@ pub struct Expression {
     height: usize,
 }
 
-/// Why a text is not an expression in x. Columns count characters from 1.
+/// Why a string is not an expression in x. Columns count characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpressionError {

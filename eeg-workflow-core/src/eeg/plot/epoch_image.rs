@@ -152,7 +152,10 @@ pub fn plot_epochs(epochs: &Epochs, format: Format) -> Result<Vec<u8>, PictureEr
     below.draw_ticks(&mut *surface, true)?;
     below.draw_mark(&mut *surface, 0.0, Color::INK);
     band.draw(&mut *surface, &below, epochs.info().first, epochs.sfreq(), Color::BLUE, 0.25);
-    let note = "mean over the epochs, 95 % confidence band";
+    let note = match epochs.len() {
+        1 => "the epoch itself: one has no confidence band",
+        _ => "mean over the epochs, 95 % confidence band",
+    };
     let corner = (below.place.left, below.place.top - 12.0);
     surface.label(note, corner, 13.0, Align::Left, Color::GREY)?;
     below.draw_frame(&mut *surface)?;

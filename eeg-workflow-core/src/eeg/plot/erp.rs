@@ -56,7 +56,9 @@ pub fn plot_erp<S: AsRef<str>>(
         })
         .collect();
     let window = (epochs.info().first, epochs.n_samples(), epochs.sfreq());
-    let title = format!("Mean of {} by event, 95 % confidence bands", count(epochs.len(), "epoch"));
+    let bands = epochs.len() > epochs.distinct_ids().len();
+    let bands = if bands { ", 95 % confidence bands" } else { "" };
+    let title = format!("Mean of {} by event{bands}", count(epochs.len(), "epoch"));
     Ok(draw(&title, &panels, window, format)?)
 }
 

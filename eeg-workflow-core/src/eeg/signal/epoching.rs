@@ -167,7 +167,7 @@ impl Epochs {
     /// belong to the window. The baseline is subtracted from all channels but misc and stim ones.
     ///
     /// # Errors
-    /// As [`EpochError`] says. That every epoch is dropped is none.
+    /// As [`EpochError`] says. That every epoch is dropped is not an error.
     pub fn extract(recording: &Recording, options: &EpochOptions) -> Result<Self, EpochError> {
         let events = recording.events()?;
         if events.rows.is_empty() {

@@ -39,6 +39,9 @@ pub(super) struct ActiveJob {
     /// Held while the state is handed to the store, so that an older one never comes after a
     /// newer one. Taken before `now`.
     saving: Mutex<NextSave>,
+    /// Whether a request to cancel is durable. Held while one is stored, so that one that fails
+    /// does not take back another that was answered. Taken before `saving`.
+    cancelling: Mutex<bool>,
     /// It counts no longer as one that waits or runs.
     left: AtomicBool,
 }
@@ -96,6 +99,7 @@ impl ActiveJob {
             is_resumed,
             now: Mutex::default(),
             saving: Mutex::default(),
+            cancelling: Mutex::default(),
             left: AtomicBool::new(false),
         }
     }

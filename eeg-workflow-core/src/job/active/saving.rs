@@ -23,8 +23,8 @@ pub(in crate::job) enum CancelRequest {
     Ended(JobStatus),
     /// It has ended, which is not durable yet.
     Ending,
-    /// It will end as cancelled, once this is durable.
-    Noted(Stored),
+    /// It will end as cancelled, which is durable.
+    Noted,
 }
 
 impl ActiveJob {
@@ -38,26 +38,36 @@ impl ActiveJob {
         store.save(self.id, state)
     }
 
-    /// Notes in the store that the job is to end as cancelled. Until it has, no progress is
-    /// saved, which would be without that note if it was made before.
-    pub(in crate::job) fn request_cancel(&self, store: &dyn JobStore) -> CancelRequest {
-        let _saving = self.saving.lock();
+    /// Notes in the store that the job is to end as cancelled, and waits until that is durable.
+    pub(in crate::job) fn request_cancel(
+        &self,
+        store: &dyn JobStore,
+    ) -> Result<CancelRequest, StoreError> {
+        let mut is_durable = self.cancelling.lock();
+        // While it is handed over, no progress is saved, which would be without that note if it
+        // was made before.
+        let saving = self.saving.lock();
         let mut now = self.now.lock();
         if now.state.status.is_final() {
-            return CancelRequest::Ended(now.state.status);
+            return Ok(CancelRequest::Ended(now.state.status));
         }
         if now.ending.is_some() {
-            return CancelRequest::Ending;
+            return Ok(CancelRequest::Ending);
         }
-        now.state.cancel_requested = true;
+        if *is_durable {
+            return Ok(CancelRequest::Noted);
+        }
+        let was_requested = std::mem::replace(&mut now.state.cancel_requested, true);
         let state = now.state.clone();
         drop(now);
-        CancelRequest::Noted(store.save(self.id, state))
-    }
-
-    /// The request could not be stored.
-    pub(in crate::job) fn withdraw_cancel(&self) {
-        self.now.lock().state.cancel_requested = false;
+        let stored = store.save(self.id, state);
+        drop(saving);
+        let stored = stored.wait();
+        *is_durable = stored.is_ok();
+        if !*is_durable {
+            self.now.lock().state.cancel_requested = was_requested;
+        }
+        stored.map(|()| CancelRequest::Noted)
     }
 
     /// Ends the job, and hands its last state to the store. None if it has ended already, or
@@ -114,13 +124,14 @@ impl ActiveJob {
         let is_permanent = error.is_permanent();
         match &mut now.ending {
             // The job fails, and that is stored instead.
-            Some(ending) if is_permanent => ending.reduce(&error.to_string()),
+            Some(ending) if is_permanent => ending.reduce(&error.without_path()),
             Some(_) => {}
             // A second try would fail like this one; the end is tried in any case.
             None if is_permanent => now.changed = false,
             None => {}
         }
-        let message = format!("the job's state is not stored yet: {error}").into();
+        let why = error.without_path();
+        let message = format!("the job's state is not stored yet: {why}").into();
         let is_news = now.unsaved.as_ref() != Some(&message);
         now.unsaved = Some(message);
         is_news

@@ -69,7 +69,11 @@ impl Shared {
         let stored = match self.store.get(job.id) {
             Ok(Some(stored)) => stored,
             Ok(None) => return Loaded::Failed("the job is not in the store any more".to_owned()),
-            Err(error @ StoreError::Damaged { .. }) => return Loaded::Failed(error.to_string()),
+            Err(error @ StoreError::Damaged { .. }) => {
+                let why = error.without_path();
+                self.tell(JobProblem::NotLoaded { job: job.id, source: error });
+                return Loaded::Failed(why);
+            }
             Err(error) => return Loaded::NotNow(error),
         };
         let Job { owner, document, modules, state, .. } = stored;

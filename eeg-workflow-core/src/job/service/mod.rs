@@ -1,5 +1,4 @@
 //! The job service: takes workflows, stores them, runs them, and remembers what came of them.
-
 //!
 //! This file is what callers see. [`deletion`] deletes jobs, [`running`] takes a job from its
 //! turn to its end, and [`loading`] reads jobs that have waited in the store.
@@ -202,7 +201,7 @@ impl JobService {
     /// # Errors
     /// The store failed.
     pub fn unfinished_with(&self, digest: &str) -> Result<Vec<(OwnerId, JobId)>, JobError> {
-        Ok(self.shared.store.unfinished_with(digest)?)
+        self.shared.told(self.shared.store.unfinished_with(digest))
     }
 
     /// Cancels a job that has not ended; once that is answered, the job ends as cancelled, also
@@ -225,7 +224,10 @@ impl JobService {
             // What it had done before goes into the store again, beside the request.
             job.recall(stored.state);
         }
-        match job.request_cancel(&*shared.store) {
+        let requested = job.request_cancel(&*shared.store).inspect_err(|error| {
+            shared.tell(JobProblem::NotSaved { job: id, source: error.clone() });
+        })?;
+        match requested {
             CancelRequest::Ended(status) => return Ok(Cancellation::Ended(status)),
             CancelRequest::Ending => {
                 shared.told(shared.store.flush().wait())?;
@@ -236,13 +238,7 @@ impl JobService {
                     Err(JobError::NotStored(job.unsaved().unwrap_or_default()))
                 };
             }
-            CancelRequest::Noted(stored) => {
-                if let Err(error) = stored.wait() {
-                    job.withdraw_cancel();
-                    shared.tell(JobProblem::NotSaved { job: id, source: error.clone() });
-                    return Err(error.into());
-                }
-            }
+            CancelRequest::Noted => {}
         }
         let waited = shared.queue.lock().remove_waiting(&job);
         if waited {

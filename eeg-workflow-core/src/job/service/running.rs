@@ -234,7 +234,7 @@ impl Shared {
         is_stopped
     }
 
-    pub(super) fn follow_abandoned(&self, job: JobId, saved: Result<(), StoreError>) {
+    fn follow_abandoned(&self, job: JobId, saved: Result<(), StoreError>) {
         if let Err(source) = saved {
             self.tell(JobProblem::NotSaved { job, source });
         }

@@ -41,8 +41,6 @@ pub struct SqliteStore {
 /// Jobs that are deleted in one write, so that no other write waits for long, and the reserve is
 /// enough for it on a full disk.
 const PRUNED_AT_ONCE: i64 = 100;
-/// Pages that are given back to the disk in one write.
-const PAGES_GIVEN_BACK: usize = 2_000;
 /// More connections than this are closed after their use.
 const IDLE_READERS: usize = 4;
 
@@ -60,19 +58,6 @@ impl SqliteStore {
         file.keep_reserve();
         let writer = Writer::start(connection, file.clone())?;
         Ok(Self { writer, readers: Mutex::default(), file, _lock: lock })
-    }
-
-    /// Takes some of the pages that are free out of the file, so that it shrinks. Nobody waits
-    /// for it: on a full disk it fails, and is done after a later deletion.
-    fn give_back(&self) {
-        drop(self.writer.write(|connection| {
-            let sql = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
-            let mut statement = connection.prepare_cached(&sql)?;
-            // It gives a row for each page.
-            let mut rows = statement.query([])?;
-            while rows.next()?.is_some() {}
-            Ok(())
-        }));
     }
 
     fn read<T>(
@@ -158,7 +143,7 @@ impl JobStore for SqliteStore {
             }
             Ok(token)
         });
-        self.give_back();
+        self.writer.shrink();
         deleted
     }
 
@@ -196,7 +181,7 @@ impl JobStore for SqliteStore {
             }
             Ok(deleted)
         });
-        self.give_back();
+        self.writer.shrink();
         deleted
     }
 

@@ -18,14 +18,22 @@ use crate::job::{Pending, Resolver};
 
 /// How many writes share a transaction at most, so that none waits for long.
 const BATCH: usize = 1_000;
+/// Pages that are given back to the disk in one write.
+const PAGES_GIVEN_BACK: usize = 2_000;
 
 #[derive(Debug)]
 pub(super) struct Writer {
     /// None only while it is dropped.
-    tasks: Option<Sender<Box<dyn Task>>>,
+    tasks: Option<Arc<Tasks>>,
     /// The one that writes, then the one that answers.
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
+}
+
+/// Where writes are sent.
+#[derive(Debug)]
+struct Tasks {
+    sender: Sender<Box<dyn Task>>,
     file: StoreFile,
 }
 
@@ -57,7 +65,7 @@ type Committed = (Vec<Box<dyn Task>>, Result<(), StoreError>);
 
 impl Writer {
     pub(super) fn start(connection: Connection, file: StoreFile) -> Result<Self, StoreError> {
-        let (tasks, waiting) = mpsc::channel();
+        let (sender, waiting) = mpsc::channel();
         let (committed, answers) = mpsc::channel();
         let counters = Arc::new(Counters::default());
         let (writing, answering) = (Arc::clone(&counters), Arc::clone(&counters));
@@ -73,7 +81,8 @@ impl Writer {
             )?,
             spawn("job-answers", Box::new(move || answer(&answers, &answering)))?,
         ];
-        Ok(Self { tasks: Some(tasks), threads, counters, file })
+        let tasks = Some(Arc::new(Tasks { sender, file }));
+        Ok(Self { tasks, threads, counters })
     }
 
     /// Does this work in a transaction that it may share with others.
@@ -81,13 +90,18 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Pending<Result<T, StoreError>> {
-        let (resolver, pending) = Pending::new();
-        let task = Write { work: Some(work), result: None, resolver, file: self.file.clone() };
-        if let Some(tasks) = &self.tasks {
-            // A task that is not taken any more is dropped, and so resolves.
-            let _ = tasks.send(Box::new(task));
+        match &self.tasks {
+            Some(tasks) => tasks.write(work),
+            None => Pending::ready(Err(StoreError::Closed)),
         }
-        pending
+    }
+
+    /// Takes the pages that are free out of the file. Nobody waits for it: on a full disk it
+    /// fails, and is done after a later deletion.
+    pub(super) fn shrink(&self) {
+        if let Some(tasks) = &self.tasks {
+            Tasks::shrink(tasks);
+        }
     }
 
     pub(super) fn statistics(&self) -> StoreStatistics {
@@ -97,6 +111,44 @@ impl Writer {
             failures: self.counters.failures.load(Relaxed),
         }
     }
+}
+
+impl Tasks {
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Pending<Result<T, StoreError>> {
+        let (resolver, pending) = Pending::new();
+        let task = Write { work: Some(work), result: None, resolver, file: self.file.clone() };
+        // A task that is not taken any more is dropped, and so resolves.
+        let _ = self.sender.send(Box::new(task));
+        pending
+    }
+
+    /// Some pages in each write, so that others get their turn in between; what is left when the
+    /// store is dropped stays.
+    fn shrink(tasks: &Arc<Self>) {
+        let rest = Arc::downgrade(tasks);
+        drop(tasks.write(move |connection| {
+            if let (PAGES_GIVEN_BACK, Some(tasks)) = (give_back(connection)?, rest.upgrade()) {
+                Self::shrink(&tasks);
+            }
+            Ok(())
+        }));
+    }
+}
+
+/// Gives free pages back to the disk; says how many.
+fn give_back(connection: &Connection) -> rusqlite::Result<usize> {
+    let sql = format!("PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})");
+    let mut statement = connection.prepare_cached(&sql)?;
+    // It gives a row for each page.
+    let mut rows = statement.query([])?;
+    let mut pages = 0;
+    while rows.next()?.is_some() {
+        pages += 1;
+    }
+    Ok(pages)
 }
 
 impl Drop for Writer {

@@ -21,8 +21,9 @@ pub(crate) async fn details_by_form(
     user: User,
     call: Call,
 ) -> Result<Response, Rejection> {
+    let wants_text = call.wants_text();
     let form = call.form(&app, app.limits.form).await?;
-    by_form(app, user, &form).await
+    Ok(response::as_text(by_form(app, user, &form).await?, wants_text))
 }
 
 /// As [`details_by_form`], for a form that was read.
@@ -41,9 +42,10 @@ pub(crate) async fn by_form(app: Arc<App>, user: User, form: &Form) -> Result<Re
 
 /// The details of the job in the address.
 pub(crate) async fn details(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
-    let job = in_path(&call)?;
+    let (job, wants_text) = (in_path(&call)?, call.wants_text());
     blocking(&app, move |app| {
-        Ok(response::json_text(StatusCode::OK, details_of(app, user.id, job)?))
+        let details = response::json_text(StatusCode::OK, details_of(app, user.id, job)?);
+        Ok(response::as_text(details, wants_text))
     })
     .await
 }

@@ -27,11 +27,13 @@ const PLANNED_AT_ONCE: usize = 64 * 1024;
 /// Schedules the workflow of the field `workflow`, or of the whole body if that is JSON; with
 /// the field `jobId` instead answers the details of that job.
 pub(crate) async fn schedule(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
-    let request = call.id;
+    let (request, wants_text) = (call.id, call.wants_text());
     let form = call.form(&app, app.limits.workflow).await?;
     let text = match workflow_text(&form)? {
         Some(text) => text,
-        None if form.part("jobId").is_some() => return jobs::by_form(app, user, &form).await,
+        None if form.part("jobId").is_some() => {
+            return Ok(response::as_text(jobs::by_form(app, user, &form).await?, wants_text));
+        }
         None => return Err(Rejection::MissingField("workflow")),
     };
     let pending = if text.len() <= PLANNED_AT_ONCE {
@@ -84,6 +86,7 @@ fn workflow_text(form: &Form) -> Result<Option<&str>, Rejection> {
 pub(crate) async fn list(app: Arc<App>, user: User, call: Call) -> Result<Response, Rejection> {
     let before = call.query::<i64>("before")?.map(JobId);
     let limit = call.query::<usize>("limit")?.unwrap_or(DEFAULT_LIMIT);
+    let wants_text = call.wants_text();
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Rejection::BadQuery { name: "limit", problem: "must be from 1 to 10000" });
     }
@@ -92,7 +95,7 @@ pub(crate) async fn list(app: Arc<App>, user: User, call: Call) -> Result<Respon
         let mut jobs = app.jobs.list(user.id, before, limit + 1).map_err(jobs::rejected)?;
         let has_more = jobs.len() > limit;
         jobs.truncate(limit);
-        let mut answer = response::json(StatusCode::OK, &jobs);
+        let mut answer = response::as_text(response::json(StatusCode::OK, &jobs), wants_text);
         if let Some(last) = jobs.last().filter(|_| has_more) {
             let next = format!(
                 "</api/workflow/schedule?before={}&limit={limit}>; rel=\"next\"",

@@ -24,7 +24,7 @@ const LEARNING_RATE: &str = "Learning Rate";
 const BATCH_SIZE: &str = "Batch Size";
 const SEED: &str = "Seed";
 const STANDARDIZE: &str = "Standardize";
-/// So many epochs are told of in the log, evenly spread over more of them.
+/// The maximum number of epochs that the log tells of, evenly spread over all of them.
 const LINES: usize = 200;
 /// Of the split, as in scikit-learn's examples and the Python module.
 const SPLIT_SEED: u32 = 42;

@@ -81,7 +81,7 @@ struct Tal<'b> {
 }
 
 impl<'b> Tal<'b> {
-    /// The entry in bytes between two NULs, None if it is none: MNE passes over it, too.
+    /// The entry in bytes between two NULs, None if they are not one: MNE skips them, too.
     fn parse(bytes: &'b [u8]) -> Option<Self> {
         let at = bytes.iter().position(|b| *b == END_OF_TEXT)?;
         let (times, texts) = (bytes.get(..at)?, bytes.get(at + 1..)?);

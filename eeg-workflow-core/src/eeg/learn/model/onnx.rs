@@ -16,7 +16,7 @@ use crate::eeg::learn::{Model, ModelFileError, Weights};
 /// The set of operators that the graph is written in, of ONNX 1.8 (2020).
 const OPSET: i64 = 13;
 const IR_VERSION: i64 = 7;
-/// So many bytes of a file may be anything but numbers.
+/// The maximum number of bytes of a file that are anything but numbers.
 const MAX_MESSAGES: usize = 1 << 20;
 const FEATURES: &str = "features";
 const PROBABILITIES: &str = "probabilities";

@@ -207,7 +207,7 @@ fn values_of_bias<F: Stored>(
     Ok((shape, values.into()))
 }
 
-/// Shape and values of a tensor of so many dimensions.
+/// Shape and values of a tensor of the given number of dimensions.
 fn values<F: Stored>(
     name: &str,
     dimensions: usize,

@@ -7,12 +7,12 @@ use super::random::Random;
 use super::{Activation, LayerChain, Real};
 use crate::huge_pages;
 
-/// So many weights, about 256 KiB, are worked on at once: they stay in a core's cache between
+/// How many weights, about 256 KiB, are worked on at once: they stay in a core's cache between
 /// the steps. Not dependent on the number of threads, so that sums are always made in one order.
 const CHUNK: usize = 1 << 16;
 /// There are no more pieces than this, because each has sums of its own.
 const MAX_CHUNKS: usize = 64;
-/// So many samples are sent through the network at once.
+/// How many samples are sent through the network at once.
 const ROWS: usize = 256;
 
 /// 256 MiB of f32; training takes three times as much.

@@ -97,6 +97,13 @@ fn gate(probe: &Probe, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outpu
     Ok(Outputs::one(inputs.take_optional("in").unwrap_or_default()))
 }
 
+/// Goes on until the gate is open, also when it is to stop.
+fn stubborn(probe: &Probe, _: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
+    let open = probe.gate.lock().unwrap();
+    drop(probe.moved.wait_while(open, |open| !*open).unwrap());
+    Ok(Outputs::one(Value::None))
+}
+
 fn fail(_: &Probe, cx: &Context<'_>, _: Inputs<'_>) -> Result<Outputs, BlockError> {
     cx.log("about to fail");
     Err(BlockError::new("it broke").with_details("Traceback\n  it \"broke\""))
@@ -170,15 +177,18 @@ pub fn registry(probe: &Arc<Probe>) -> ModuleRegistry {
             "Addition" => {
                 spec.input("num1", PortType::OBJECT, 1..=1).input("num2", PortType::OBJECT, 1..=1)
             }
-            "Gate" => spec.input("in", PortType::OBJECT, 0..=1).with_execution(Execution::Wait),
+            "Gate" | "Stubborn" => {
+                spec.input("in", PortType::OBJECT, 0..=1).with_execution(Execution::Wait)
+            }
             _ => spec.input("in", PortType::OBJECT, 0..=1),
         };
         Probed { spec, probe: Arc::clone(probe), body }
     };
-    let blocks: [(&str, Body); 12] = [
+    let blocks: [(&str, Body); 13] = [
         ("Constant", constant),
         ("Addition", add),
         ("Gate", gate),
+        ("Stubborn", stubborn),
         ("Fail", fail),
         ("Plot", plot),
         ("Talk", talk),
