@@ -238,3 +238,79 @@ fn every_mixture_of_native_and_python_blocks_of_features_and_networks_completes(
         assert!(file.bytes.len() > 8 * 1053 * 4, "{mixture:b}: {}", file.name);
     }
 }
+
+const NUMBERS: &str = "
+import jax.numpy
+import numpy as np
+from decimal import Decimal
+
+class Give(Block):
+    '''Gives what its code calculates.'''
+
+    def __init__(self):
+        self.code = BlockParameter('code', ParameterType.STRING, '')
+        self.out = BlockOutput('out', ParameterType.NUMBER, 1, 100)
+
+    def input_params(self, data):
+        self.code.value = data['code']
+
+    def execute(self):
+        self.out.set_value(eval(self.code.value))
+";
+
+#[test]
+#[ignore = "needs a Python with NumPy and JAX"]
+fn numbers_of_numpy_and_jax_are_numbers_at_native_blocks() {
+    let lab = lab();
+    lab.blocks(&["Give"], NUMBERS);
+    for (code, sum) in [
+        ("np.array(40)", "41"),
+        ("np.array(True)", "2"),
+        ("np.bool_(False)", "1"),
+        ("np.int8(4)", "5"),
+        ("np.uint64(2 ** 63)", "9223372036854775809"),
+        ("np.float32(0.5)", "1.5"),
+        ("np.longdouble(0.5)", "1.5"),
+        ("np.array('40')", "41"),
+        ("np.array(Decimal(40))", "41"),
+        ("jax.numpy.float32(2)", "3.0"),
+    ] {
+        let blocks = [
+            (1, "Give", json!({ "code": code })),
+            (2, "Arithmetic.zip:Arithmetic/Constant", json!({ "constant value": "1" })),
+            (3, "Arithmetic.zip:Arithmetic/Addition", json!({})),
+        ];
+        let edges = [(1, "out", 3, "num1"), (2, "output", 3, "num2")];
+        let done = lab.run(&workflow(&blocks, &edges)).completed();
+        assert_eq!(done.text(2), format!("{{'output': {sum}}}"), "{code}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Python with mne"]
+fn modules_give_any_number_see_native_epochs_and_treat_inputs_as_optional() {
+    let lab = lab();
+    for archive in ["LabSrc.zip", "LabSee.zip", "LabOpt.zip", "lab_blocks_v2.zip"] {
+        install(&lab, archive);
+    }
+    let (mut blocks, mut edges) = features(&lab);
+    blocks.truncate(2);
+    edges.truncate(1);
+    blocks.extend([
+        (3, "LabSrc.zip:LabSrc/Src", json!({ "k": "np.float64(40)" })),
+        (4, "Robust9.zip:Robust9/One", json!({})),
+        (5, "Arithmetic.zip:Arithmetic/Addition", json!({})),
+        (6, "LabSee.zip:LabSee/See", json!({})),
+        (7, "LabOpt.zip:LabOpt/Opt", json!({})),
+    ]);
+    edges.extend([(3, "n", 5, "num1"), (4, "n", 5, "num2"), (2, "Epochs", 6, "x")]);
+    let document = workflow(&blocks, &edges);
+    let warnings: Vec<String> =
+        lab.plan(&document).warnings().iter().map(ToString::to_string).collect();
+    assert!(warnings.iter().any(|warning| warning.contains("\"a\"")), "{warnings:?}");
+    let done = lab.run(&document).completed();
+    assert_eq!(done.text(4), "{'output': 41.0}");
+    assert!(done.text(5).starts_with("mne.epochs.Epochs\n"), "{}", done.text(5));
+    assert!(done.text(5).contains("x.preload = True"), "{}", done.text(5));
+    assert_eq!(done.text(6), "(5, None)");
+}

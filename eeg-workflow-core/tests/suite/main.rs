@@ -47,6 +47,8 @@ mod python_blocks;
 mod python_eeg;
 mod python_misbehaviour;
 mod python_models;
+mod python_modules;
+mod python_numbers;
 mod python_repr;
 mod python_state;
 mod sandbox;

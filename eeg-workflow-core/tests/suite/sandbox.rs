@@ -59,9 +59,12 @@ fn only_python_3_9_or_newer_is_taken_for_an_interpreter() {
     let missing = folder.path().join("missing");
     assert!(refused(&missing).contains("cannot be started"));
     let failing = refused(&script("failing", "echo no such thing >&2; exit 3"));
-    assert!(failing.contains("no usable Python") && failing.contains("no such thing"), "{failing}");
+    assert!(
+        failing.contains("not a usable Python") && failing.contains("no such thing"),
+        "{failing}"
+    );
     let other = refused(&script("other", "echo hello"));
-    assert!(other.contains("no usable Python interpreter"), "{other}");
+    assert!(other.contains("not a usable Python interpreter"), "{other}");
     let old = refused(&script("old", r#"echo '["/bin/python", [3, 8, 18], []]'"#));
     assert!(old.contains("version 3.8.18 is older than 3.9"), "{old}");
 }

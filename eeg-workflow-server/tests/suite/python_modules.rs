@@ -286,7 +286,7 @@ fn an_interpreter_that_is_not_there_is_told_of_at_an_upload() {
     let token = server.user("alice");
     let reply = server.upload(&token, "Lab.zip", &[("Lab/__init__.py", &python)]);
     assert_eq!(reply.status, 503, "{}", reply.text());
-    assert!(reply.error().contains("no usable Python interpreter"), "{}", reply.error());
+    assert!(reply.error().contains("not a usable Python interpreter"), "{}", reply.error());
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Room for so many floats: the place where it begins.
+    /// Room for that many floats: the place where it begins.
     pub(super) fn reserve(&mut self, count: usize) -> io::Result<u64> {
         let at = self.length;
         let bytes = u64::try_from(count).ok().and_then(|count| count.checked_mul(8));

@@ -47,7 +47,7 @@ pub struct PythonOptions {
     pub max_workers: usize,
     /// A worker must have loaded its modules within this time.
     pub start_timeout: Duration,
-    /// A worker that nobody has needed for so long is ended.
+    /// How long a worker that nobody needs is kept.
     pub idle_timeout: Duration,
     /// Bytes of one output at most.
     pub max_output: usize,

@@ -20,7 +20,7 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     /// A worker must have loaded its modules within this time.
     pub(super) start_timeout: Duration,
-    /// A worker that nobody has needed for so long ends.
+    /// How long a worker that nobody needs is kept.
     pub(super) idle_timeout: Duration,
     /// Workers at once, idle ones among them, unless those hold values that are needed.
     pub(super) max_workers: usize,

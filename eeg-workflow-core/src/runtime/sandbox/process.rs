@@ -131,7 +131,7 @@ impl Confined {
         Ok(self.end)
     }
 
-    /// How the process ended; waits for at most so long.
+    /// How the process ended; waits no longer than the time given.
     ///
     /// # Errors
     /// The system's.
@@ -173,7 +173,7 @@ pub(super) fn open(pid: Pid) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
-/// Waits until the process has ended (`true`), or for so long (`false`).
+/// Waits until the process has ended (`true`), or until the time given is over (`false`).
 pub(super) fn wait_for_end(pidfd: BorrowedFd<'_>, most: Option<Duration>) -> io::Result<bool> {
     let deadline = most.and_then(|most| Instant::now().checked_add(most));
     retry(|| {

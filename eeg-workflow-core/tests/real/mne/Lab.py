@@ -104,7 +104,7 @@ class SameEpochs(WithFile):
         ours, raw = self.value, self.read(preload=True)
         events, ids = mne.events_from_annotations(raw)
         theirs = mne.Epochs(raw, events, ids, -0.2, 0.5, baseline=(None, 0), preload=True)
-        same("class", isinstance(ours, mne.BaseEpochs), True)
+        same("class", type(ours), type(theirs))
         same("event_id", ours.event_id, theirs.event_id)
         same("events", ours.events.tolist(), theirs.events.tolist())
         same("drop_log", ours.drop_log, theirs.drop_log)

@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = files![
     "_eeg_workflow/plain_networks.py",
     "_eeg_workflow/process_state.py",
     "_eeg_workflow/runner.py",
+    "_eeg_workflow/scalars.py",
     "blocks/__init__.py",
     "blocks/Arithmetic/AddSub/Addition.py",
     "blocks/Arithmetic/AddSub/Subtraction.py",

@@ -17,7 +17,7 @@ use crate::runtime::python::memory::{self, Memory};
 
 /// Texts longer than this go through memory of their own.
 const INLINE: usize = 60_000;
-/// Longer texts from a worker are refused.
+/// Longer messages from a worker are refused.
 const LONGEST: usize = 512 << 20;
 /// Descriptors in one packet at most.
 const DESCRIPTORS: usize = 240;
@@ -124,6 +124,6 @@ pub(crate) fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<P
     };
     match serde_json::from_slice(text) {
         Ok(message) => Ok(Some(Packet { message, descriptors })),
-        Err(error) => Err(Broken::Garbage(format!("a text that is not JSON ({error})"))),
+        Err(error) => Err(Broken::Garbage(format!("a string that is not JSON ({error})"))),
     }
 }

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 /// Lines longer than this are cut.
 const LONGEST: usize = 8 << 10;
-/// Of what one block prints, so many bytes are kept.
+/// The maximum number of bytes kept of what one block prints.
 const MOST: usize = 256 << 10;
 /// So much of the end of what was printed is kept for an error's details.
 const TAIL: usize = 4 << 10;

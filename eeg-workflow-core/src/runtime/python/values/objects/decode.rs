@@ -89,7 +89,7 @@ fn to_epochs(fields: &mut Fields) -> Result<Epochs, String> {
         let pair = list("event_id", pair)?;
         match pair.as_slice() {
             [Value::Text(name), id] => Ok((name.to_string(), event_id(id)?)),
-            _ => Err("event_id: no pair of a name and an id".to_owned()),
+            _ => Err("event_id: not a pair of a name and an id".to_owned()),
         }
     };
     let ids = list("event_id", &fields.take("event_id")?)?;

@@ -1,21 +1,19 @@
 """Values as they cross between the host and this process.
 
-Plain values (None, booleans, numbers, texts, lists, maps) are JSON: what JSON has no word for is
+Plain values (None, booleans, numbers, strings, lists, maps) are JSON: what JSON has no word for is
 an object of one key, `{"float": "nan"}`, `{"integer": "…"}`, `{"map": [[key, value], …]}`. Arrays
 of floats are in memory that is passed beside the message: `{"array": shape, "at": offset}`. What is
 neither stays here: `{"handle": number}`.
 """
 
 import copy
-import decimal
 import math
 import mmap
-import numbers
 import os
 import pickle
 import sys
 
-from . import channel, exchange, features, libraries, networks
+from . import channel, exchange, features, libraries, networks, scalars
 
 #: Plain values nested deeper than this, or of more parts, stay here.
 MAX_DEPTH = 50
@@ -49,7 +47,7 @@ class Encoder:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise NotPlain("a text with half a surrogate pair") from None
+                raise NotPlain("a string with half a surrogate pair") from None
             return value
         if kind is int:
             if -(1 << 63) <= value < 1 << 63:
@@ -62,7 +60,7 @@ class Encoder:
         self.parts += 1
         if depth > MAX_DEPTH:
             raise NotPlain("lists nested too deep")
-        if kind is list or (self.arrays and kind is tuple):
+        if kind is list or (self.arrays and isinstance(value, (list, tuple))):
             if self.arrays and features.are_vectors(value):
                 return self.encode_object(value, depth)
             self.parts += len(value)
@@ -71,7 +69,7 @@ class Encoder:
             if is_flat(value):
                 return list(value)
             return [self.encode(item, depth + 1) for item in value]
-        if kind is dict:
+        if kind is dict or (self.arrays and isinstance(value, dict)):
             if self.arrays and features.are_vectors(value):
                 return self.encode_object(value, depth)
             self.parts += len(value)
@@ -84,24 +82,21 @@ class Encoder:
         raise NotPlain(type_name(value))
 
     def encode_object(self, value, depth):
+        scalar = scalars.plain(value)
+        if scalar is not None:
+            return self.encode(scalar, depth + 1)
         numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            if isinstance(value, numpy.generic):
-                item = value.item()
-                if not isinstance(item, numpy.generic):
-                    return self.encode(item, depth + 1)
-            if isinstance(value, numpy.ndarray):
-                if value.ndim == 0 and value.dtype.kind in "biufU":
-                    return self.encode(value.item(), depth + 1)
-                return self.encode_array(numpy, value)
-        if isinstance(value, (numbers.Number, decimal.Decimal)):
-            return self.encode(number(value), depth + 1)
+        if numpy is not None and isinstance(value, numpy.ndarray):
+            return self.encode_array(numpy, value)
         if type(value) is memoryview and value.format == "d" and value.c_contiguous:
             return self.place(value, value.shape)
         fields = to_fields(value)
-        if fields is None:
+        if fields is not None:
+            return self.fields(fields, depth)
+        array = scalars.array(value)
+        if array is None:
             raise NotPlain(type_name(value))
-        return self.fields(fields, depth)
+        return self.encode_object(array, depth)
 
     def fields(self, fields, depth):
         name, fields = fields
@@ -110,6 +105,9 @@ class Encoder:
     def encode_array(self, numpy, array):
         if array.dtype.kind not in "biuf":
             raise NotPlain(f"an array of {array.dtype}")
+        if isinstance(array, numpy.ma.MaskedArray):
+            # What is masked is not known.
+            array = array.astype("<f8").filled(numpy.nan)
         array = numpy.ascontiguousarray(array, dtype="<f8").reshape(array.shape)
         return self.place(array, array.shape)
 
@@ -144,18 +142,6 @@ def is_flat(items):
     if kind is float:
         return all(map(math.isfinite, items))
     return kind is bool
-
-
-def number(value):
-    """The int or float that a number of another kind is."""
-    if isinstance(value, numbers.Integral):
-        return bool(value) if isinstance(value, bool) else int(value)
-    if isinstance(value, (numbers.Real, decimal.Decimal)):
-        try:
-            return float(value)
-        except (OverflowError, ValueError):
-            pass
-    raise NotPlain(type_name(value))
 
 
 def to_fields(value, declared=""):

@@ -203,6 +203,8 @@ def _epochs(mne, fields):
     if fields["baseline"] is not None:
         # It has been subtracted already.
         epochs.baseline = tuple(fields["baseline"])
+    # The class that mne gives when epochs are cut from a recording: modules ask for it.
+    epochs.__class__ = mne.Epochs
     return epochs
 
 

@@ -149,7 +149,7 @@ def _block(module, key, block):
 
 
 def _default(value):
-    """As the designer sends it: a text, or a list of texts."""
+    """As the designer sends it: a string, or a list of strings."""
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
     return str(value)
