@@ -326,3 +326,31 @@ fn details_name_the_modules_but_not_to_clients_of_the_first_system() {
         assert_eq!(server.post(path).token(&token).form(&form).send().json(), expected);
     }
 }
+
+#[test]
+fn errors_do_not_tell_where_the_server_keeps_things() {
+    let server = Server::start(&[]);
+    let token = server.user("alice");
+    let code = module(
+        &["Fail"],
+        "
+class Fail(Block):
+    def __init__(self):
+        self.output = BlockOutput('value', ParameterType.STRING, 0, 1)
+    def execute(self):
+        raise ValueError('wrong in ' + __file__)
+",
+    );
+    uploaded(&server, &token, "Lab.zip", &[("Lab/__init__.py", &code)]);
+    let failed = run_block(&server, &token, "Fail", json!({}));
+    let error = failed["stderr"].as_str().unwrap();
+    assert!(error.contains("File \"Lab/__init__.py\", line"), "{error}");
+    assert!(error.contains("wrong in Lab/__init__.py"), "{error}");
+    let broken = format!("{code}\nraise KeyError(__file__)\n");
+    let refused = server.upload(&token, "Bad.zip", &[("Bad/__init__.py", &broken)]);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    let folder = server.folder();
+    for text in [failed.to_string(), refused.text()] {
+        assert!(!text.contains(folder.to_str().unwrap()), "{text}");
+    }
+}

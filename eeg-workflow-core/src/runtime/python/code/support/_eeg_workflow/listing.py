@@ -70,6 +70,7 @@ def _a(entry):
 
 def _import_error(root, name, error):
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    details = without_folders(root, details)
     if isinstance(error, SyntaxError) and error.filename:
         where = _relative(root, error.filename)
         return BadModule(name, f"{error.msg} ({where}, line {error.lineno})", details)
@@ -83,7 +84,7 @@ def _import_error(root, name, error):
         if not ours:
             problem = f'package "{package}" is not installed{place}'
             return BadModule(name, problem, details, package)
-    text = str(error)
+    text = without_folders(root, str(error))
     kind = type(error).__name__
     return BadModule(name, f"{kind}: {text}{place}" if text else f"{kind}{place}", details)
 
@@ -96,6 +97,14 @@ def _last_frame(root, error):
 
 def _relative(root, path):
     return os.path.relpath(path, root) if path.startswith(root + os.sep) else path
+
+
+def without_folders(root, text):
+    """A text that does not tell where the server keeps the modules, and what runs them."""
+    support = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for folder in (root, support, os.path.dirname(support)):
+        text = text.replace(folder + os.sep, "")
+    return text
 
 
 def describe(modules):

@@ -84,7 +84,7 @@ class Runner:
                 "package": error.package,
             }
         except BaseException as error:
-            reply["error"] = describe(error)
+            reply["error"] = describe(self.root, error)
         display.close_figures()
         self.flush()
         if self.state is None:
@@ -252,7 +252,7 @@ def copier(prototype):
         return type(prototype)
 
 
-def describe(error):
+def describe(root, error):
     """The message and the traceback of an error, without this program's own frames."""
     try:
         frames = error.__traceback__
@@ -270,7 +270,8 @@ def describe(error):
     if len(text) > MAX_TRACEBACK:
         half = MAX_TRACEBACK // 2
         text = f"{text[:half]}\n… {len(text) - MAX_TRACEBACK} characters …\n{text[-half:]}"
-    return {"message": clean(message[:4000]), "traceback": clean(text.rstrip("\n"))}
+    message, text = (listing.without_folders(root, one) for one in (message[:4000], text))
+    return {"message": clean(message), "traceback": clean(text.rstrip("\n"))}
 
 
 def clean(text):
