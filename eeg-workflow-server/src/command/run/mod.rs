@@ -100,9 +100,10 @@ fn set(mut workflow: Workflow, options: &RunOptions) -> Result<Workflow, Failure
     let ids = workflow.block_ids();
     for assignment in &options.set {
         let AssignmentParts { block, name, value } = assignment.parts(|id| ids.contains(id));
-        workflow = workflow
-            .set_parameter(block, name, value)
-            .map_err(|error| Failure::usage(format!("--set: {}", with_causes(&error))))?;
+        workflow = workflow.set_parameter(block, name, value).map_err(|error| {
+            let (path, problem) = (options.workflow.display(), with_causes(&error));
+            Failure::usage(format!("{path}: --set: {problem}"))
+        })?;
     }
     Ok(workflow)
 }
@@ -117,7 +118,8 @@ fn check_set(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
         });
         if !has_it {
             let AssignmentParts { block, name, .. } = parts;
-            let problem = format!("--set: block {block} has no parameter \"{name}\"");
+            let path = options.workflow.display();
+            let problem = format!("{path}: --set: block {block} has no parameter \"{name}\"");
             return Err(Failure::usage(problem));
         }
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use eeg_workflow_core::block::{Value, json};
+use eeg_workflow_core::block::{Port, PortType, Value, json};
 use eeg_workflow_core::eeg::{Epochs, Evoked, FeatureVectors, Model, Recording};
 use eeg_workflow_core::engine::{Keep, Report};
 use eeg_workflow_core::workflow::{BlockIndex, Plan};
@@ -28,7 +28,7 @@ pub(super) fn resolve(saves: &[Assignment], plan: &Plan) -> Result<Vec<Save>, Fa
     let found: Result<Vec<Save>, String> = saves.iter().map(|save| find(save, plan)).collect();
     let found = found.and_then(|saves| {
         let mut paths = HashSet::new();
-        match saves.iter().find(|save| !paths.insert(save.path.as_path())) {
+        match saves.iter().find(|save| !paths.insert(place(&save.path))) {
             Some(twice) => Err(format!("{} is named twice", twice.path.display())),
             None => Ok(saves),
         }
@@ -45,6 +45,15 @@ fn find(save: &Assignment, plan: &Plan) -> Result<Save, String> {
         spec.and_then(|spec| spec.outputs().iter().position(|output| output.name == port_name));
     let port = port.ok_or_else(|| format!("block {id} has no output \"{port_name}\""))?;
     let path = PathBuf::from(value);
+    let output = spec.filter(|spec| !spec.checks_own_values());
+    let output = output.and_then(|spec| spec.outputs().get(port));
+    if let Some(output) = output
+        && path.extension().is_some_and(|ending| ending == "npy")
+        && !may_be_array(output)
+    {
+        let kind = &output.port_type;
+        return Err(format!("{value}: {id}.{port_name} is a {kind}, which is not an array"));
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -56,6 +65,22 @@ fn find(save: &Assignment, plan: &Plan) -> Result<Save, String> {
         return Err(format!("\"{value}\" is not the name of a file"));
     }
     Ok(Save { block, port, name: format!("{id}.{port_name}"), path })
+}
+
+/// Where a path leads, however it is written: the file if it is there, else its folder and its name.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let whole = path.canonicalize().or_else(|_| {
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize()?;
+        Ok::<_, io::Error>(folder.join(path.file_name().unwrap_or_default()))
+    });
+    whole.unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether an output of this type, of a block that keeps to its types, may be an array.
+fn may_be_array(output: &Port) -> bool {
+    ![PortType::NUMBER, PortType::STRING, PortType::BOOLEAN, PortType::MODEL]
+        .contains(&output.port_type)
 }
 
 /// The block of this id.
