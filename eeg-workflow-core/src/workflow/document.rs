@@ -10,10 +10,6 @@ use serde_json::value::RawValue;
 use super::nodes::{Document, Reading};
 use super::{Code, Diagnostic, InvalidWorkflow, RawObject, lenient, strict};
 
-/// The maximum number of values in a document, at all depths: what it costs to say what is wrong with
-/// it grows with them and not with its bytes.
-const MAX_VALUES: usize = 2_000_000;
-
 /// A workflow document, kept to the letter: unknown fields, the spelling of numbers and the
 /// order of keys come back as they came in. Cheap to clone.
 ///
@@ -53,10 +49,6 @@ impl Workflow {
     fn from_shared(text: Arc<str>) -> Result<Self, InvalidWorkflow> {
         if u32::try_from(text.len()).is_err() {
             let message = "the document is larger than 4 GiB";
-            return Err(Diagnostic::error(Code::InvalidJson, String::new(), message).into());
-        }
-        if has_too_many_values(&text) {
-            let message = format!("the document has more than {MAX_VALUES} values");
             return Err(Diagnostic::error(Code::InvalidJson, String::new(), message).into());
         }
         let reading = match strict::read(&text) {
@@ -160,25 +152,6 @@ impl Workflow {
         let text = raw(&document);
         Self::from_json(text.get()).map_err(|_| SetParameterError::NoSuchBlock(block.to_owned()))
     }
-}
-
-/// Whether JSON text has more values than a document may have. Each takes two bytes at least, so
-/// that most documents need not be looked at.
-fn has_too_many_values(text: &str) -> bool {
-    if text.len() < 2 * MAX_VALUES {
-        return false;
-    }
-    let (mut values, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = byte == b'\\' && !escaped;
-        } else {
-            in_string = byte == b'"';
-            values += usize::from(matches!(byte, b',' | b'[' | b'{'));
-        }
-    }
-    values > MAX_VALUES
 }
 
 /// JSON text without the white space outside its strings.

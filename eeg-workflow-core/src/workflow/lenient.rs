@@ -3,10 +3,17 @@
 use serde_json::Value;
 
 use super::diagnostic::Problems;
-use super::nodes::{BlockNode, EdgeEnd, EdgeNode, Reading, Text};
+use super::nodes::{BlockNode, EdgeEnd, EdgeNode, MAX_VALUES, Reading, Text, has_too_many_values};
 use super::{BlockId, Code, Diagnostic, InvalidWorkflow, strict};
 
 pub(super) fn read(text: &str) -> Result<Reading, InvalidWorkflow> {
+    if has_too_many_values(text) {
+        let message = format!(
+            "the workflow is not well-formed, and has more than {MAX_VALUES} values: too many to say \
+             where"
+        );
+        return Err(Diagnostic::error(Code::InvalidJson, String::new(), message).into());
+    }
     let document: Value = serde_json::from_str(text).map_err(|error| {
         let message = format!("the workflow is not valid JSON: {error}");
         Diagnostic::error(Code::InvalidJson, String::new(), message)

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use super::BlockId;
 use super::diagnostic::Problems;
 
+/// The maximum number of values in JSON that is not read piece by piece, at all depths: what it costs
+/// to hold them, and to say what is wrong, grows with them and not with its bytes.
+pub(super) const MAX_VALUES: usize = 2_000_000;
+
 /// A document that was read.
 pub(super) struct Document {
     pub(super) text: Arc<str>,
@@ -76,4 +80,23 @@ impl Document {
             }
         }
     }
+}
+
+/// Whether JSON text has more than [`MAX_VALUES`] values. Each takes two bytes at least, so that most
+/// texts need not be looked at.
+pub(super) fn has_too_many_values(text: &str) -> bool {
+    if text.len() < 2 * MAX_VALUES {
+        return false;
+    }
+    let (mut values, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = byte == b'\\' && !escaped;
+        } else {
+            in_string = byte == b'"';
+            values += usize::from(matches!(byte, b',' | b'[' | b'{'));
+        }
+    }
+    values > MAX_VALUES
 }

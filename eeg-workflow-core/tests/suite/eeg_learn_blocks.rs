@@ -378,7 +378,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
 
     let windows = |text: &str| ("WindowedMeans", json!({"Time Windows": [text]}));
     assert!(fails(windows("0.1"), &[2]).contains("\"0.1\" is not a time window"));
-    assert!(fails(windows("0.3:0.1"), &[2]).contains("no time window"));
+    assert!(fails(windows("0.3:0.1"), &[2]).contains("not a time window"));
     let outside = fails(windows("0.4:0.9"), &[2]);
     assert!(outside.contains("0.4:0.9 s") && outside.contains("-0.2 s to 0.5 s"), "{outside}");
 
@@ -393,7 +393,7 @@ fn what_cannot_be_done_names_the_field_and_what_is_there_instead() {
     let layer = |values| ("NeuralNetworkLayer", values);
     assert!(fails(layer(json!({})), &[]).contains("\"Number of Units\""));
     assert!(
-        fails(layer(json!({"Number of Units": "2.5"})), &[]).contains("2.5 is no whole number")
+        fails(layer(json!({"Number of Units": "2.5"})), &[]).contains("2.5 is not a whole number")
     );
     assert!(fails(layer(json!({"Number of Units": "-1"})), &[]).contains("\"Number of Units\""));
     let unknown = layer(json!({"Number of Units": "2", "Activation Function": "tanhh"}));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::super::nodes::BlockNode;
+use super::super::nodes::{BlockNode, MAX_VALUES, has_too_many_values};
 use super::super::plan::Node;
 use super::super::{Code, Diagnostic};
 use super::{Planner, label, with_block};
@@ -108,6 +108,12 @@ impl Planner<'_> {
             return Some(Parameters::default());
         }
         let at = format!("/blocks/{position}/values");
+        if has_too_many_values(text) {
+            let message = format!("{}: more than {MAX_VALUES} values", label(node, spec.name()));
+            let diagnostic = Diagnostic::error(Code::InvalidParameter, at, message);
+            self.problems.add(with_block(diagnostic, node));
+            return None;
+        }
         let values: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(text) {
             Ok(Some(values)) => values,
             Ok(None) => serde_json::Map::new(),
