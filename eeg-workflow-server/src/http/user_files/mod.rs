@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::http::rejection::Rejection;
 use crate::sync::lock;
 pub(crate) use name::{FileName, SHARED_FOLDER, Space};
-use upload::Placing;
+use upload::{Placing, mode};
 pub(crate) use upload::{Upload, Written};
 pub(crate) use usage::Amount;
 use usage::Usage;
@@ -214,12 +214,6 @@ fn make_folders(root: &Path, folder: &Path) -> Result<(), Rejection> {
     }
     fs::create_dir(folder).map_err(Rejection::unavailable)?;
     fs::set_permissions(folder, mode(0o755)).map_err(Rejection::unavailable)
-}
-
-/// Whatever the umask is, other users can read what is below the data directory, which is closed
-/// to them: Python blocks run as users of their own, and are given files by hard links.
-fn mode(mode: u32) -> fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(mode)
 }
 
 fn walk(folder: &Path, prefix: &str, entries: &mut Vec<FileEntry>) -> io::Result<()> {

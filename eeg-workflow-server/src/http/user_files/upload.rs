@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
-use super::mode;
 use super::name::{FileName, Space};
 use super::usage::Reservation;
 use crate::http::rejection::Rejection;
@@ -109,4 +108,10 @@ impl Drop for Placing {
             }
         }
     }
+}
+
+/// Whatever the umask is, other users can read what is below the data directory, which is closed
+/// to them: Python blocks run as users of their own, and are given files by hard links.
+pub(super) fn mode(mode: u32) -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
 }
