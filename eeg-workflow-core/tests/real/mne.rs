@@ -103,7 +103,9 @@ fn a_recording_from_a_native_block_is_what_mne_reads_from_the_file() {
     let (mut blocks, mut edges) = (Vec::new(), Vec::new());
     for (id, recording) in (1..).step_by(2).zip(recordings) {
         let name = give(&lab, recording);
-        blocks.push((id, READ, json!({ "EEG File": name })));
+        // As MNE has them; by default they are seams.
+        let values = json!({ "EEG File": name, "New Segments": "events" });
+        blocks.push((id, READ, values));
         blocks.push((id + 1, "Compare", json!({ "file": name })));
         edges.push((id, "EEGData", id + 1, "in"));
     }
