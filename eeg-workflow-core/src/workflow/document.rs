@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::nodes::{Document, Reading};
+use super::nodes::{Document, Reading, json_chars};
 use super::{Code, Diagnostic, InvalidWorkflow, RawObject, lenient, strict};
 
 /// A workflow document, kept to the letter: unknown fields, the spelling of numbers and the
@@ -157,18 +157,9 @@ impl Workflow {
 /// JSON text without the white space outside its strings.
 fn without_white_space(text: &str) -> String {
     let mut compact = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = c == '\\' && !escaped;
-        } else if matches!(c, ' ' | '\t' | '\n' | '\r') {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        compact.push(c);
-    }
+    let kept = json_chars(text)
+        .filter(|(c, in_string)| *in_string || !matches!(c, ' ' | '\t' | '\n' | '\r'));
+    compact.extend(kept.map(|(c, _)| c));
     compact
 }
 

@@ -88,15 +88,19 @@ pub(super) fn has_too_many_values(text: &str) -> bool {
     if text.len() < 2 * MAX_VALUES {
         return false;
     }
-    let (mut values, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = byte == b'\\' && !escaped;
-        } else {
-            in_string = byte == b'"';
-            values += usize::from(matches!(byte, b',' | b'[' | b'{'));
-        }
-    }
-    values > MAX_VALUES
+    let signs =
+        json_chars(text).filter(|(c, in_string)| !in_string && matches!(c, ',' | '[' | '{'));
+    signs.count() > MAX_VALUES
+}
+
+/// The characters of JSON text, each with whether it belongs to a string (its first quotation mark
+/// does not).
+pub(super) fn json_chars(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.chars().map(move |c| {
+        let was_in_string = in_string;
+        in_string = if in_string { escaped || c != '"' } else { c == '"' };
+        escaped = was_in_string && c == '\\' && !escaped;
+        (c, was_in_string)
+    })
 }

@@ -3,39 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::edf_files::{Samples, Signal, eeg, file, tals};
+use crate::support::eeg_signal::with_events;
 use crate::support::eeg_support::{marker, wave, written};
 
 use eeg_workflow_core::eeg::formats::brainvision::{Int16Channel, Int16Recording};
 use eeg_workflow_core::eeg::formats::edf::parse;
 use eeg_workflow_core::eeg::formats::{EventOptions, EventSource, read_with_notes};
 use eeg_workflow_core::eeg::network::{Activation, Optimizer, Rule};
-use eeg_workflow_core::eeg::{
-    Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info, Labels, Recording,
-    read,
-};
+use eeg_workflow_core::eeg::{ChannelKind, EpochOptions, Epochs, FirFilter, Labels, read};
 use ndarray::Array2;
-
-fn recording(volts: Array2<f64>, annotations: &[(f64, &str)]) -> Recording {
-    let channel =
-        |i: usize| Channel {
-            name: format!("E{i}"), kind: ChannelKind::Eeg, unit: "µV".to_owned()
-        };
-    let note = |(onset, text): &(f64, &str)| eeg_workflow_core::eeg::Annotation {
-        onset: *onset,
-        duration: 0.0,
-        description: (*text).to_owned(),
-    };
-    let info = Info {
-        channels: (0..volts.nrows()).map(channel).collect(),
-        sfreq: 100.0,
-        meas_date: None,
-        annotations: annotations.iter().map(note).collect(),
-        numbering: EventNumbering::Ordinal,
-        highpass: 0.0,
-        lowpass: 50.0,
-    };
-    Recording::from_volts(info, volts).unwrap()
-}
 
 /// Two seconds at 20 Hz with an annotation and triggers 3 and 65539 (that is 3 with bit 16).
 fn annotated_with_triggers() -> Vec<u8> {
@@ -225,7 +201,7 @@ fn a_low_cut_off_of_0_is_none() {
 #[test]
 fn a_number_is_an_id_before_it_is_a_name() {
     let volts = Array2::zeros((1, 1000));
-    let recording = recording(volts, &[(2.0, "1"), (4.0, "2"), (6.0, "10")]);
+    let recording = with_events(volts, &[(2.0, "1"), (4.0, "2"), (6.0, "10")]);
     let options = EpochOptions { baseline: None, ..EpochOptions::default() };
     let of = |asked: &str| {
         let epochs = Epochs::extract(&recording, &options.clone().of([asked])).unwrap();

@@ -2,49 +2,29 @@
 //! block says so.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use crate::support::eeg_signal::with_events;
+
 use eeg_workflow_core::eeg::{
-    ArtefactLimits, Channel, ChannelKind, EpochOptions, Epochs, EventNumbering, FirFilter, Info,
-    PowerSpectrum, Recording, WelchOptions,
+    ArtefactLimits, ChannelKind, EpochOptions, Epochs, FirFilter, PowerSpectrum, Recording,
+    WelchOptions,
 };
 use ndarray::Array2;
-
-fn recording(volts: Array2<f64>, annotations: &[(f64, &str)]) -> Recording {
-    let channel =
-        |i: usize| Channel {
-            name: format!("E{i}"), kind: ChannelKind::Eeg, unit: "µV".to_owned()
-        };
-    let note = |(onset, text): &(f64, &str)| eeg_workflow_core::eeg::Annotation {
-        onset: *onset,
-        duration: 0.0,
-        description: (*text).to_owned(),
-    };
-    let info = Info {
-        channels: (0..volts.nrows()).map(channel).collect(),
-        sfreq: 100.0,
-        meas_date: None,
-        annotations: annotations.iter().map(note).collect(),
-        numbering: EventNumbering::Ordinal,
-        highpass: 0.0,
-        lowpass: 50.0,
-    };
-    Recording::from_volts(info, volts).unwrap()
-}
 
 /// Two channels of 3000 samples, and the same with a gap in the second at sample 1000.
 fn with_and_without(gap: f64) -> [Recording; 2] {
     let whole = Array2::from_shape_fn((2, 3000), |(c, k)| ((k * (c + 3)) as f64 * 0.01).sin());
     let mut spoilt = whole.clone();
     spoilt[(1, 1000)] = gap;
-    [whole, spoilt].map(|volts| recording(volts, &[]))
+    [whole, spoilt].map(|volts| with_events(volts, &[]))
 }
 
 #[test]
 fn a_gap_spoils_only_what_the_filter_reaches_from_it() {
     let mut volts = Array2::from_shape_fn((2, 3000), |(c, k)| ((k * (c + 3)) as f64 * 0.01).sin());
     let filter = FirFilter::band(100.0, None, Some(30.0)).unwrap();
-    let whole = filter.apply(recording(volts.clone(), &[])).data();
+    let whole = filter.apply(with_events(volts.clone(), &[])).data();
     volts[(1, 1000)] = f64::NAN;
-    let spoilt = filter.apply(recording(volts, &[])).data();
+    let spoilt = filter.apply(with_events(volts, &[])).data();
     let reach = filter.taps().len() / 2;
     assert_eq!(whole.row(0), spoilt.row(0));
     for k in 0..3000_usize {
@@ -59,7 +39,7 @@ fn epochs_with_gaps_are_dropped_for_that_reason() {
     for gap in [f64::NAN, f64::INFINITY] {
         let mut volts = Array2::from_shape_fn((2, 1000), |(_, k)| (k as f64).sin() * 1e-6);
         volts[(0, 210)] = gap;
-        let recording = recording(volts, &[(2.0, "a"), (5.0, "a")]);
+        let recording = with_events(volts, &[(2.0, "a"), (5.0, "a")]);
         assert_eq!(recording.non_finite_counts(), [1, 0]);
         let kept = |recording: &Recording| {
             let epochs = Epochs::extract(recording, &EpochOptions::default()).unwrap();
@@ -117,7 +97,7 @@ fn a_spectrum_is_made_of_what_is_between_gaps() {
     };
     assert_eq!(peak(top), peak(total));
     assert!((top.sum() / total.sum() - 1.0).abs() < 0.05);
-    let empty = recording(Array2::from_elem((1, 3000), f64::NAN), &[]);
+    let empty = with_events(Array2::from_elem((1, 3000), f64::NAN), &[]);
     let power = PowerSpectrum::welch(&empty, &options).unwrap().power;
     assert!(power.iter().all(|value| value.is_nan()));
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eeg_workflow_core::block::{BlockSpec, Execution, OwnerId, PortType};
+use eeg_workflow_core::block::{BlockSpec, Execution, PortType};
 use eeg_workflow_core::job::{
     Cancellation, JobId, JobProblem, JobState, JobStatus, JobStore, JobToken, MemoryStore,
-    ModuleUse, NewJob, PlanSource, SqliteStore, StoreError, Timestamp,
+    ModuleUse, NewJob, SqliteStore, StoreError, Timestamp,
 };
-use eeg_workflow_core::module::{Module, ModuleRegistry};
-use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
-use jobs::{FaultyStore, Lab, OWNER, Operation, after_a_crash, document, until};
+use eeg_workflow_core::module::Module;
+use eeg_workflow_core::workflow::Workflow;
+use jobs::{FaultyStore, Lab, OWNER, OfArchive, Operation, after_a_crash, document, until};
 use tempfile::TempDir;
 
 /// No space, an error of the disk, a file that cannot be written any more.
@@ -225,21 +225,6 @@ fn a_block_whose_worker_was_killed_fails_unless_the_service_stops() {
     assert_eq!(again.wait(resumed)["status"], "FAILED", "killed again, and nobody stops");
 }
 
-/// The same blocks from an archive of another digest.
-struct Updated(ModuleRegistry);
-
-impl PlanSource for Updated {
-    fn plan(
-        &self,
-        _: OwnerId,
-        workflow: &Workflow,
-    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
-        let plan = workflow.plan(&self.0)?;
-        let module = plan.modules()[0].clone();
-        Ok((plan, vec![ModuleUse { module, digest: "new".to_owned() }]))
-    }
-}
-
 #[test]
 fn a_job_that_is_resumed_with_another_version_of_a_module_says_so() {
     let store = Arc::new(MemoryStore::new());
@@ -255,7 +240,8 @@ fn a_job_that_is_resumed_with_another_version_of_a_module_says_so() {
     let running = JobState { status: JobStatus::Running, ..JobState::default() };
     store.save(id, running).wait().unwrap();
     let folder = Arc::new(TempDir::new().unwrap());
-    let lab = Lab::with_modules(folder, store, |_| {}, |registry| Arc::new(Updated(registry)));
+    let lab =
+        Lab::with_modules(folder, store, |_| {}, |registry| Arc::new(OfArchive(registry, "new")));
     lab.wait(id);
     // Once more, from the store.
     until(|| lab.service.unfinished().is_empty());

@@ -8,16 +8,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use eeg_workflow_core::block::OwnerId;
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
     BlockState, Cancellation, JobId, JobOptions, JobProblem, JobService, JobState, JobStatus,
-    JobStore, JobToken, MemoryStore, ModuleUse, NewJob, Phase, PlanSource, SqliteStore, StoreError,
-    Timestamp,
+    JobStore, JobToken, MemoryStore, NewJob, Phase, SqliteStore, StoreError, Timestamp,
 };
-use eeg_workflow_core::module::ModuleRegistry;
-use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
-use jobs::{FaultyStore, Lab, OWNER, Operation, after_a_crash, copy_folder, document, until};
+use eeg_workflow_core::workflow::Workflow;
+use jobs::{
+    FaultyStore, Lab, OWNER, OfArchive, Operation, after_a_crash, copy_folder, document, until,
+};
 use tempfile::{TempDir, tempdir};
 
 fn store(folder: &Path) -> Arc<SqliteStore> {
@@ -78,21 +77,6 @@ fn blocks_whose_outputs_were_saved_are_not_run_again() {
     lab.probe.open();
 }
 
-/// The same blocks from an archive of this digest.
-struct Archive(ModuleRegistry, &'static str);
-
-impl PlanSource for Archive {
-    fn plan(
-        &self,
-        _: OwnerId,
-        workflow: &Workflow,
-    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
-        let plan = workflow.plan(&self.0)?;
-        let module = plan.modules()[0].clone();
-        Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
-    }
-}
-
 #[test]
 fn when_an_archive_has_changed_its_blocks_are_run_again() {
     let open = |folder: TempDir, digest| {
@@ -101,7 +85,7 @@ fn when_an_archive_has_changed_its_blocks_are_run_again() {
             Arc::new(folder),
             store,
             |_| {},
-            move |registry| Arc::new(Archive(registry, digest)),
+            move |registry| Arc::new(OfArchive(registry, digest)),
         )
     };
     for (digest, runs) in [("first", 0), ("second", 1)] {

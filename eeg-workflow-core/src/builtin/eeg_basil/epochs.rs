@@ -5,7 +5,7 @@ use super::{EEG_DATA, EPOCHS_PORT};
 use crate::block::{
     Block, BlockError, BlockSpec, Context, Display, Inputs, Outputs, PortType, Value,
 };
-use crate::eeg::{ArtefactLimits, EpochError, EpochOptions, Epochs, Recording, Repeated};
+use crate::eeg::{ArtefactLimits, EpochError, EpochOptions, Epochs, Evoked, Recording, Repeated};
 
 const PRE: &str = "PreStimulus onset";
 const POST: &str = "PostStimulus onset";
@@ -99,10 +99,11 @@ impl Block for EpochExtraction {
         };
         tell_ambiguous(cx, &recording, options.events.as_deref().unwrap_or_default());
         let epochs = Epochs::extract(&recording, &options).map_err(culprit)?;
-        // Other than in MNE, which keeps them. A recording of integers has none.
-        let can_have = recording.non_finite_counts().iter().any(|count| *count > 0);
-        let epochs =
-            if can_have { epochs.without_artefacts(ArtefactLimits::default()) } else { epochs };
+        // Other than in MNE, which keeps them.
+        let epochs = match epochs.non_finite_count() {
+            0 => epochs,
+            _ => epochs.without_artefacts(ArtefactLimits::default()),
+        };
         log_dropped(cx, &epochs, &recording);
         let (n, channels, samples) = epochs.shape();
         let text = format!("({n}, {channels}, {samples})");
@@ -229,13 +230,21 @@ impl Block for EpochAveraging {
 
     fn run(&self, cx: &Context<'_>, mut inputs: Inputs<'_>) -> Result<Outputs, BlockError> {
         let epochs = inputs.object::<Epochs>(EPOCHS_PORT)?;
-        non_finite::tell_epochs(cx, &epochs, "so has the average");
         let problem = |error| BlockError::input(EPOCHS_PORT, error);
+        // An average shows whether an epoch has such samples, and is far smaller than all of them.
+        let tell = |averages: &[Evoked]| {
+            if averages.iter().any(|average| average.data.iter().any(|v| !v.is_finite())) {
+                non_finite::tell_epochs(cx, &epochs, "so has the average");
+            }
+        };
         if cx.boolean(PER_CONDITION) {
             let averages = epochs.averages().map_err(problem)?;
+            tell(&averages);
             let averages: Vec<Value> = averages.into_iter().map(Value::object).collect();
             return Ok(Outputs::one(averages));
         }
-        Ok(Outputs::one(Value::object(epochs.average().map_err(problem)?)))
+        let average = epochs.average().map_err(problem)?;
+        tell(std::slice::from_ref(&average));
+        Ok(Outputs::one(Value::object(average)))
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn tell(cx: &Context<'_>, recording: &Recording, consequence: &str) {
 
 /// Says how many epochs have such samples in an EEG channel, and what becomes of them.
 pub(super) fn tell_epochs(cx: &Context<'_>, epochs: &Epochs, consequence: &str) {
-    let count = epochs.len() - epochs.without_artefacts(Default::default()).len();
+    let count = epochs.non_finite_count();
     if count > 0 {
         let epochs = if count == 1 { "epoch has" } else { "epochs have" };
         cx.log(format!("{count} {epochs} samples that are NaN or infinite: {consequence}"));

@@ -21,9 +21,7 @@ impl Epochs {
     /// `NaN`.
     #[must_use]
     pub fn without_artefacts(&self, limits: ArtefactLimits) -> Self {
-        let channels: Vec<usize> = (0..self.channel_count())
-            .filter(|c| self.channels().get(*c).is_some_and(|c| c.kind == ChannelKind::Eeg))
-            .collect();
+        let channels = self.eeg_places();
         let name = |c: &usize| self.channels().get(*c).map(|c| c.name.clone());
         let reasons = |window: &mut Vec<f64>, epoch: usize| -> Vec<String> {
             let (mut wild, mut dead) = (Vec::new(), Vec::new());
@@ -48,5 +46,25 @@ impl Epochs {
         let reasons: Vec<Vec<String>> =
             all.map_init(|| vec![0.0; self.n_samples()], reasons).collect();
         self.dropping(&reasons)
+    }
+
+    /// How many epochs have a sample that is NaN or infinite in an EEG channel.
+    pub fn non_finite_count(&self) -> usize {
+        let channels = self.eeg_places();
+        let is_spoilt = |window: &mut Vec<f64>, epoch: usize| {
+            channels.iter().any(|channel| {
+                self.read(epoch, *channel, window);
+                window.iter().any(|v| !v.is_finite())
+            })
+        };
+        let all = (0..self.len()).into_par_iter();
+        all.map_init(|| vec![0.0; self.n_samples()], is_spoilt).filter(|spoilt| *spoilt).count()
+    }
+
+    fn eeg_places(&self) -> Vec<usize> {
+        let is_eeg = |place: &usize| {
+            self.channels().get(*place).is_some_and(|channel| channel.kind == ChannelKind::Eeg)
+        };
+        (0..self.channel_count()).filter(is_eeg).collect()
     }
 }

@@ -96,9 +96,8 @@ impl Block for NeuralNetworkClassifier {
             (features, samples.iter().filter_map(|i| classes.get(*i).copied()).collect())
         };
         let (mut train, mut test) = (part(&split.train), part(&split.test));
-        let scale = Standardization::of(train.0.view());
-        let standardize = cx.boolean(STANDARDIZE);
-        if standardize {
+        let scale = cx.boolean(STANDARDIZE).then(|| Standardization::of(train.0.view()));
+        if let Some(scale) = &scale {
             scale.apply(train.0.view_mut());
             scale.apply(test.0.view_mut());
         }
@@ -124,12 +123,11 @@ impl Block for NeuralNetworkClassifier {
             split.train.len(),
         );
         if let Some(last) = history.last() {
-            let deviation = if standardize { 1.0 } else { scale.largest_deviation() };
-            tell_chance(cx, train.classes, last.loss, deviation);
+            tell_chance(cx, train, last.loss);
         }
-        let network = match standardize {
-            true => scale.undone_by(&network).map_err(BlockError::from_error)?,
-            false => network,
+        let network = match scale {
+            Some(scale) => scale.undone_by(&network).map_err(BlockError::from_error)?,
+            None => network,
         };
         let model = Model::new(Weights::Single(network), labels).map_err(BlockError::from_error)?;
         let (features, truth) = part(&split.test);
@@ -233,7 +231,8 @@ fn report(cx: &Context<'_>, options: &FitOptions, progress: Progress) {
 
 /// Says when the network learnt nothing: the loss is that of guessing by how frequent the classes
 /// are.
-fn tell_chance(cx: &Context<'_>, classes: &[usize], loss: f64, deviation: f64) {
+fn tell_chance(cx: &Context<'_>, train: Examples<'_, f32>, loss: f64) {
+    let classes = train.classes;
     let mut counts = vec![0_usize; classes.iter().max().map_or(0, |most| most + 1)];
     for class in classes {
         if let Some(count) = counts.get_mut(*class) {
@@ -243,7 +242,7 @@ fn tell_chance(cx: &Context<'_>, classes: &[usize], loss: f64, deviation: f64) {
     let share = |count: usize| count as f64 / classes.len().max(1) as f64;
     let chance: f64 = counts.iter().filter(|n| **n > 0).map(|n| -share(*n) * share(*n).ln()).sum();
     if chance > 0.0 && loss > 0.95 * chance {
-        let hint = match deviation {
+        let hint = match Standardization::of(train.features).largest_deviation() {
             small if small < 1e-2 => format!(
                 "; the features deviate from their means by no more than {small:.0e}, which a \
                  network hardly notices: {STANDARDIZE} scales them"

@@ -74,6 +74,15 @@ pub fn recording(volts: Array2<f64>, sfreq: f64, annotations: Vec<Annotation>) -
     Recording::from_volts(info, volts).unwrap()
 }
 
+/// A recording at 100 Hz with events at these seconds, whose ids are their places in the order of
+/// their names.
+pub fn with_events(volts: Array2<f64>, events: &[(f64, &str)]) -> Recording {
+    let notes = events.iter().map(|(onset, text)| note(*onset, 0.0, text)).collect();
+    let plain = recording(volts, 100.0, notes);
+    let info = Info { numbering: EventNumbering::Ordinal, ..plain.info().clone() };
+    Recording::from_volts(info, plain.into_data()).unwrap()
+}
+
 /// Waves of several frequencies and some noise, around 50 µV, the same at every call.
 pub fn waves(channels: usize, n_samples: usize) -> Array2<f64> {
     let mut state = 12_345_u64;

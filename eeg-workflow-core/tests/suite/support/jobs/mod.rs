@@ -17,10 +17,10 @@ use eeg_workflow_core::block::{
 };
 use eeg_workflow_core::engine::{Engine, EngineOptions};
 use eeg_workflow_core::job::{
-    JobId, JobOptions, JobService, JobStore, MemoryStore, PlanSource, SqliteStore,
+    JobId, JobOptions, JobService, JobStore, MemoryStore, ModuleUse, PlanSource, SqliteStore,
 };
 use eeg_workflow_core::module::{Module, ModuleRegistry};
-use eeg_workflow_core::workflow::Workflow;
+use eeg_workflow_core::workflow::{InvalidWorkflow, Plan, Workflow};
 use tempfile::TempDir;
 
 pub const OWNER: OwnerId = OwnerId(1);
@@ -346,3 +346,18 @@ pub const EXAMPLE: &str = r#"{
      "module": "Arithmetic.zip:Arithmetic", "values": {}}
   ]
 }"#;
+
+/// The same blocks from an archive of this digest.
+pub struct OfArchive(pub ModuleRegistry, pub &'static str);
+
+impl PlanSource for OfArchive {
+    fn plan(
+        &self,
+        _: OwnerId,
+        workflow: &Workflow,
+    ) -> Result<(Plan, Vec<ModuleUse>), InvalidWorkflow> {
+        let plan = workflow.plan(&self.0)?;
+        let module = plan.modules()[0].clone();
+        Ok((plan, vec![ModuleUse { module, digest: self.1.to_owned() }]))
+    }
+}
